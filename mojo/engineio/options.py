@@ -1,0 +1,49 @@
+"""
+The options of an Engine.IO server, with the reference server's names and defaults.
+
+Times are in seconds and sizes in bytes; the wire's milliseconds are made in
+`mojo.engineio.session` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TRANSPORTS = ("polling", "websocket")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """
+    What an Engine.IO server may be told.
+
+    Attributes:
+        ping_interval: seconds from a pong (or the handshake) to the next ping.
+        ping_timeout: seconds the client has to answer a ping.
+        upgrade_timeout: seconds a probing WebSocket has to become the transport.
+        close_timeout: seconds a long-polling client has to fetch what it was
+            still owed after the server closed the session, and a WebSocket to
+            answer a Close frame.
+        max_payload: most bytes of one POST body or WebSocket message, and of one
+            GET response unless a single packet is longer.
+        transports: which of ``"polling"`` and ``"websocket"`` are served.
+        allow_upgrades: whether a polling session may move to WebSocket.
+        http_compression: least bytes of a GET response that is compressed, when
+            the client accepts gzip; 0 turns compression off.
+        allowed_origins: origins beside our own that may connect with their
+            visitors' cookies, such as ``"https://example.com"``; ``"*"`` lets any
+            page connect, but without its visitor's cookies.
+        trusted_proxies: addresses, networks or ``"unix"`` whose ``X-Forwarded-*``
+            headers are believed.
+    """
+
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    close_timeout: float = 30.0
+    max_payload: int = 1_000_000
+    transports: tuple[str, ...] = TRANSPORTS
+    allow_upgrades: bool = True
+    http_compression: int = 1024
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()

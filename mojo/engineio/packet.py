@@ -1,0 +1,116 @@
+"""
+Engine.IO packets: a type and, for most types, some data.
+
+A packet travels as text (its type digit, then the data), or, for a binary
+message, as bytes: raw in a WebSocket frame, and as ``b`` plus base64 in a
+long-polling payload (Engine.IO protocol v4, "Packet encoding").  Nothing here
+performs I/O.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from enum import IntEnum
+
+from mojo.errors import PacketError
+
+
+class PacketType(IntEnum):
+    """The packet types of Engine.IO protocol v4; the value is the wire's digit."""
+
+    OPEN = 0
+    CLOSE = 1
+    PING = 2
+    PONG = 3
+    MESSAGE = 4
+    UPGRADE = 5
+    NOOP = 6
+
+
+_TYPES = {str(packet_type.value): packet_type for packet_type in PacketType}
+
+
+class Packet:
+    """
+    One Engine.IO packet.
+
+    A packet may be on its way to many sessions at once, so it is never changed
+    after it was made, except that each transport keeps its own wire form here
+    the first time it computes it.  One slot per form: a text made for a
+    long-polling client must never reach a WebSocket.
+
+    Attributes:
+        type: what the packet is for.
+        data: text, bytes (only in a message), or ``""``.
+        payload_form: the bytes that stand for it in a long-polling payload.
+        frame_form: the complete server-to-client WebSocket frame.
+    """
+
+    __slots__ = ("data", "frame_form", "payload_form", "type")
+
+    def __init__(self, type: PacketType, data: str | bytes = "") -> None:
+        self.type = type
+        self.data = data
+        self.payload_form: bytes | None = None
+        self.frame_form: bytes | None = None
+
+    def __repr__(self) -> str:
+        # The data may be anybody's message or a password: show its size only.
+        return f"<Packet {self.type.name} of {len(self.data)}>"
+
+
+def message(data: str | bytes) -> Packet:
+    """Make the packet that carries one message."""
+    return Packet(PacketType.MESSAGE, data)
+
+
+def encode_text(packet: Packet) -> str:
+    """
+    Give the text of a packet whose data is text: ``"4hi"``.
+
+    Calling it for binary data would be a bug; bytes have no text form on a
+    WebSocket.
+    """
+    assert isinstance(packet.data, str)
+    return f"{packet.type.value}{packet.data}"
+
+
+def encode_for_payload(packet: Packet) -> bytes:
+    """Give, and remember on the packet, its bytes in a long-polling payload."""
+    form = packet.payload_form
+    if form is None:
+        if isinstance(packet.data, bytes):
+            form = b"b" + b64encode(packet.data)
+        else:
+            form = encode_text(packet).encode("utf-8")
+        packet.payload_form = form
+    return form
+
+
+def decode_text(text: str) -> Packet:
+    """
+    Read one text packet, as a WebSocket text frame carries it.
+
+    Raises:
+        PacketError: the text is empty or does not begin with a known type.
+    """
+    packet_type = _TYPES.get(text[:1])
+    if packet_type is None:
+        raise PacketError("empty packet" if not text else "unknown packet type")
+    return Packet(packet_type, text[1:])
+
+
+def decode_from_payload(text: str) -> Packet:
+    """
+    Read one packet of a long-polling payload; ``b`` begins a binary message.
+
+    Raises:
+        PacketError: as `decode_text`, or the base64 is not strict base64.
+    """
+    if text[:1] != "b":
+        return decode_text(text)
+    try:
+        return message(b64decode(text[1:], validate=True))
+    except (binascii.Error, ValueError) as exc:
+        raise PacketError("binary packet is not base64") from exc

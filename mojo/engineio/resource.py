@@ -1,0 +1,270 @@
+"""
+Engine.IO over twisted.web: one URL path, GET, POST and WebSocket upgrades.
+
+Requests are checked in the order of the reference server, and refused with its JSON
+bodies: ``{"code": 1, "message": "Session ID unknown"}``.  A query that the protocol
+makes mandatory is mandatory on every request, not only on the first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from mojo.engineio.handshake import (
+    Facts,
+    Handshake,
+    check_origin,
+    open_handshake,
+    read_cookies,
+    read_facts,
+    read_query,
+)
+from mojo.engineio.server import EngineServer
+from mojo.engineio.session import CloseReason, EngineSession
+from mojo.engineio.site import EngineRequest
+from mojo.engineio.transports.polling import PollingTransport
+from mojo.engineio.transports.websocket import (
+    WebSocketFactory,
+    WebSocketTransport,
+    check_upgrade,
+    is_upgrade,
+)
+from mojo.engineio.upgrade import Upgrade
+from mojo.errors import EngineError, EngineErrorCode, PayloadTooLongError, RemoteError
+
+_log = Logger()
+
+_PROTOCOL = "4"
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}")
+
+
+class EngineResource(Resource):
+    """
+    A mount: the resource at whose path an `EngineServer` is reached.
+
+    Args:
+        engine: the sessions behind it.
+    """
+
+    isLeaf = True
+
+    def __init__(self, engine: EngineServer) -> None:
+        super().__init__()
+        self.engine = engine
+        self.max_body = engine.options.max_payload
+        self._websockets = WebSocketFactory(engine.clock, engine.options)
+
+    def render(self, request: Request) -> int:
+        """Serve one request; the answer is always written here, never returned."""
+        _set_security_headers(request)
+        try:
+            facts = read_facts(request, self.engine.proxies)
+            check_origin(facts, self.engine.origins)
+            if facts.origin is not None:
+                self._set_cors_headers(request, facts, facts.origin)
+            if request.method == b"OPTIONS":
+                _answer(request, 204, b"")
+            else:
+                self._serve(request, facts)
+        except RemoteError as exc:
+            refuse(request, exc)
+        return NOT_DONE_YET
+
+    def body_announced(self, request: EngineRequest, uri: bytes) -> None:
+        """
+        Note that a POST's headers are in, when its body is yet to come.
+
+        Called by `mojo.engineio.site`; on another site the POST is first heard of
+        when it is complete.
+
+        Raises:
+            EngineError: another POST of that session is under way; it has failed.
+        """
+        transport = self._polling_transport_of(uri)
+        if transport is not None:
+            transport.begin_upload()
+            request.upload_announced = True
+            request.notifyFinish().addBoth(lambda _: transport.end_upload())
+
+    def _polling_transport_of(self, uri: bytes) -> PollingTransport | None:
+        try:
+            sids = read_query(uri).get("sid", ())
+        except EngineError:
+            return None
+        session = self.engine.sessions.get(sids[0]) if len(sids) == 1 else None
+        transport = session.transport if session is not None else None
+        return transport if isinstance(transport, PollingTransport) else None
+
+    # -- one request --------------------------------------------------------
+
+    def _serve(self, request: Request, facts: Facts) -> None:
+        name = facts.get_query("transport")
+        upgrade = is_upgrade(request)
+        if name not in self.engine.options.transports:
+            raise EngineError(EngineErrorCode.UNKNOWN_TRANSPORT)
+        sid = facts.get_query("sid")
+        session = self.engine.find(sid) if sid is not None else None
+        if session is None and request.method != b"GET":
+            raise EngineError(EngineErrorCode.BAD_HANDSHAKE_METHOD)
+        if (name == "websocket") is not upgrade:
+            raise EngineError(
+                EngineErrorCode.BAD_REQUEST, detail="the transport and the Upgrade header disagree"
+            )
+        if facts.get_query("EIO") != _PROTOCOL:
+            raise EngineError(EngineErrorCode.UNSUPPORTED_PROTOCOL_VERSION)
+        if session is not None:
+            self._check_visitor(session, facts)
+        if upgrade:
+            check_upgrade(request)
+            self._serve_websocket(request, facts, session)
+        else:
+            self._serve_polling(request, facts, session)
+
+    def _serve_polling(self, request: Request, facts: Facts, session: EngineSession | None) -> None:
+        if session is None:
+            session = self.engine.new_session(self._open_handshake(facts))
+            transport = PollingTransport(session, self.engine.options)
+            self.engine.start(session, transport)
+            transport.poll(request)
+            return
+        if not isinstance(session.transport, PollingTransport):
+            raise EngineError(
+                EngineErrorCode.BAD_REQUEST, detail="polling after the move to WebSocket"
+            )
+        if request.method == b"GET":
+            session.transport.poll(request)
+        elif request.method == b"POST":
+            self._receive(request, session, session.transport)
+        else:
+            raise EngineError(EngineErrorCode.BAD_REQUEST, detail="neither GET nor POST")
+
+    def _receive(
+        self, request: Request, session: EngineSession, transport: PollingTransport
+    ) -> None:
+        content_type = (request.getHeader(b"content-type") or b"").split(b";")[0].strip().lower()
+        if content_type == b"application/octet-stream":
+            session.fail(CloseReason.PARSE_ERROR, "a binary payload, which is Engine.IO 3")
+            raise EngineError(EngineErrorCode.BAD_REQUEST, detail="binary payload")
+        assert request.content is not None
+        body = request.content.read(self.max_body + 1)
+        if len(body) > self.max_body:
+            detail = f"a payload longer than max_payload ({self.max_body} bytes)"
+            session.fail(CloseReason.TRANSPORT_ERROR, detail)
+            raise PayloadTooLongError(detail)
+        if not getattr(request, "upload_announced", False):
+            transport.begin_upload()
+            request.notifyFinish().addBoth(lambda _: transport.end_upload())
+        finished: list[object] = []
+        request.notifyFinish().addBoth(finished.append)
+
+        def answer() -> None:
+            if finished:
+                return
+            if session.failure:
+                # Said by a layer above while it read one of the packets.
+                refuse(request, EngineError(EngineErrorCode.BAD_REQUEST))
+            else:
+                _answer(request, 200, b"ok")
+
+        transport.receive(body, answer)
+
+    def _serve_websocket(
+        self, request: Request, facts: Facts, session: EngineSession | None
+    ) -> None:
+        if session is None:
+            session = self.engine.new_session(self._open_handshake(facts))
+            transport = self._websockets.accept(request, session)
+            self.engine.start(session, transport)
+        elif self._can_upgrade(session):
+            assert isinstance(session.transport, PollingTransport)
+            candidate = self._websockets.accept(request, session)
+            Upgrade(
+                session,
+                session.transport,
+                candidate,
+                self.engine.clock,
+                self.engine.options.upgrade_timeout,
+            )
+        else:
+            stray: WebSocketTransport = self._websockets.accept(request, session)
+            stray.close(CloseReason.TRANSPORT_ERROR)
+
+    def _can_upgrade(self, session: EngineSession) -> bool:
+        return (
+            self.engine.options.allow_upgrades
+            and session.upgrade is None
+            and isinstance(session.transport, PollingTransport)
+        )
+
+    # -- who is asking ------------------------------------------------------
+
+    def _open_handshake(self, facts: Facts) -> Handshake:
+        engine = self.engine
+        return open_handshake(facts, engine.origins, engine.identify, engine.clock.seconds())
+
+    def _check_visitor(self, session: EngineSession, facts: Facts) -> None:
+        """
+        Refuse a request that bears another visitor's cookies, or none.
+
+        The id in the URL is a secret, but URLs end up in logs: whoever found one
+        there must not be able to read a visitor's messages.  The session itself is
+        left alone.
+        """
+        handshake = session.handshake
+        if handshake.session_id is None:
+            return
+        cookies = facts.headers.get("cookie", ())
+        if cookies == handshake.headers.get("cookie"):
+            return
+        if self.engine.identify(read_cookies(cookies)).session_id != handshake.session_id:
+            raise EngineError(
+                EngineErrorCode.FORBIDDEN, detail="the session belongs to another visitor"
+            )
+
+    def _set_cors_headers(self, request: Request, facts: Facts, origin: str) -> None:
+        request.setHeader(b"access-control-allow-origin", origin.encode("latin-1"))
+        if self.engine.origins.trusts(origin, facts.host, facts.secure):
+            request.setHeader(b"access-control-allow-credentials", b"true")
+        request.responseHeaders.addRawHeader(b"vary", b"Origin")
+        if request.method == b"OPTIONS":
+            request.setHeader(b"access-control-allow-methods", b"GET, POST")
+            request.setHeader(b"access-control-max-age", b"600")
+            wanted = request.getHeader(b"access-control-request-headers") or b""
+            if _HEADER_NAMES.fullmatch(wanted):
+                request.setHeader(b"access-control-allow-headers", wanted)
+
+
+def refuse(request: Request, error: RemoteError) -> None:
+    """Answer a request with an error and its JSON body, and log why."""
+    if not isinstance(error, EngineError):
+        error = EngineError(EngineErrorCode.BAD_REQUEST, detail=str(error), status=error.status)
+    _log.info(
+        "refused {method} {path} from {address}: {status} {error}",
+        method=request.method.decode("latin-1"),
+        path=request.path.decode("latin-1"),
+        address=getattr(request.getClientAddress(), "host", "unix"),
+        status=error.status,
+        error=str(error),
+    )
+    body = json.dumps({"code": int(error.code), "message": error.message})
+    request.setHeader(b"content-type", b"application/json")
+    _answer(request, error.status, body.encode("utf-8"))
+
+
+def _answer(request: Request, status: int, body: bytes) -> None:
+    request.setResponseCode(status)
+    if not request.responseHeaders.hasHeader(b"content-type"):
+        request.setHeader(b"content-type", b"text/plain; charset=UTF-8")
+    request.setHeader(b"content-length", b"%d" % len(body))
+    request.write(body)
+    request.finish()
+
+
+def _set_security_headers(request: Request) -> None:
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"x-content-type-options", b"nosniff")

@@ -1,0 +1,153 @@
+"""
+The sessions of one Engine.IO endpoint, and what they share.
+
+An `EngineServer` knows no HTTP: `mojo.engineio.resource` reads requests and calls it.
+It is usable alone, without Socket.IO; see ``examples/engineio_echo.py``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from twisted.internet.interfaces import IReactorTime
+
+from mojo.engineio.deadlines import Deadlines
+from mojo.engineio.handshake import (
+    Handshake,
+    Identify,
+    Origins,
+    identify_nobody,
+)
+from mojo.engineio.heartbeat import Heartbeat
+from mojo.engineio.options import EngineOptions
+from mojo.engineio.proxies import TrustedProxies
+from mojo.engineio.session import CloseReason, EngineSession, Receiver, Transport
+from mojo.errors import EngineError, EngineErrorCode
+
+
+def new_id() -> str:
+    """Make an unguessable id: 120 random bits, 20 characters, safe in a URL."""
+    return secrets.token_urlsafe(15)
+
+
+class EngineServer:
+    """
+    One Engine.IO endpoint.
+
+    Args:
+        receiver: called with each new session; gives the object whose
+            ``message_received(data)`` and ``session_closed(reason)`` are then called.
+        clock: tells the time and wakes us; the reactor, or a test's ``Clock``.
+        options: see `EngineOptions`.
+        identify: tells from a request's cookies who the visitor is.
+        new_id: makes the ids of sessions.
+    """
+
+    def __init__(
+        self,
+        receiver: Callable[[EngineSession], Receiver],
+        clock: IReactorTime,
+        options: EngineOptions | None = None,
+        *,
+        identify: Identify = identify_nobody,
+        new_id: Callable[[], str] = new_id,
+    ) -> None:
+        self.clock = clock
+        self.options = options or EngineOptions()
+        self.origins = Origins(self.options.allowed_origins)
+        self.proxies = TrustedProxies(self.options.trusted_proxies)
+        self.identify = identify
+        self.heartbeat: Heartbeat[EngineSession] = Heartbeat(
+            clock,
+            self.options.ping_interval,
+            self.options.ping_timeout,
+            EngineSession.ping,
+            _heartbeat_lost,
+        )
+        self._receiver = receiver
+        self._new_id = new_id
+        self._sessions: dict[str, EngineSession] = {}
+        self._unflushed: list[EngineSession] = []
+        self._lingering: Deadlines[EngineSession] = Deadlines(
+            clock, self.options.close_timeout, _linger_expired
+        )
+        self._stopped = False
+
+    @property
+    def sessions(self) -> Mapping[str, EngineSession]:
+        """The sessions by their ids, which are secrets of their clients."""
+        return MappingProxyType(self._sessions)
+
+    def find(self, eid: str) -> EngineSession:
+        """
+        Give the session with an id.
+
+        Raises:
+            EngineError: there is none.
+        """
+        session = self._sessions.get(eid)
+        if session is None:
+            raise EngineError(EngineErrorCode.UNKNOWN_SID)
+        return session
+
+    def new_session(self, handshake: Handshake) -> EngineSession:
+        """
+        Make a session; `start` must follow at once.
+
+        Raises:
+            EngineError: the server is stopping.
+        """
+        if self._stopped:
+            raise EngineError(
+                EngineErrorCode.BAD_REQUEST, message="Server shutting down", status=503
+            )
+        session = EngineSession(self, self._new_id(), handshake)
+        self._sessions[session.eid] = session
+        return session
+
+    def start(self, session: EngineSession, transport: Transport) -> None:
+        """Open a session on its first transport."""
+        session.open(transport, self._receiver)
+
+    def stop(self) -> None:
+        """Close every session, telling each client that the server is shutting down."""
+        self._stopped = True
+        for session in list(self._sessions.values()):
+            session.close(CloseReason.SERVER_SHUTTING_DOWN)
+
+    # -- SessionHost --------------------------------------------------------
+
+    def flush_soon(self, session: EngineSession) -> None:
+        """
+        Flush a session when the reactor's turn ends.
+
+        Whatever a turn sends to one client leaves in one write, and a waiting GET
+        takes all of it rather than the first packet.
+        """
+        if not self._unflushed:
+            self.clock.callLater(0, self._flush_all)
+        self._unflushed.append(session)
+
+    def linger(self, session: EngineSession) -> None:
+        """Give a closing session ``close_timeout`` seconds to end."""
+        self._lingering.start(session)
+
+    def forget(self, session: EngineSession) -> None:
+        """Drop a closed session."""
+        self._lingering.stop(session)
+        self._sessions.pop(session.eid, None)
+
+    def _flush_all(self) -> None:
+        sessions, self._unflushed = self._unflushed, []
+        for session in sessions:
+            session.flush()
+
+
+def _heartbeat_lost(session: EngineSession) -> None:
+    session.lose(CloseReason.PING_TIMEOUT)
+
+
+def _linger_expired(session: EngineSession) -> None:
+    session.lose(CloseReason.FORCED_CLOSE)

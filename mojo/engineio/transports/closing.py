@@ -1,0 +1,25 @@
+"""
+Ending a TCP connection so that the last words are heard.
+
+A socket that is closed while bytes of the peer are unread is reset, and the reset may
+overtake what was written last: the client then sees a broken connection in place of
+the status or close code that tells it what was wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IHalfCloseableDescriptor
+
+
+def close_for_writing(transport: Any) -> None:
+    """
+    Send what is buffered and then the end of the stream, and go on reading.
+
+    The caller reads on, throws away what comes, and sets a limit to that.  A transport
+    that cannot be half-closed (TLS has a farewell of its own) is closed.
+    """
+    half_closeable = IHalfCloseableDescriptor.providedBy(transport)
+    end = transport.loseWriteConnection if half_closeable else transport.loseConnection
+    end()

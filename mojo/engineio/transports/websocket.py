@@ -1,0 +1,418 @@
+"""
+The WebSocket transport: Autobahn reads the frames, we write them.
+
+This is the one file that imports Autobahn.  Autobahn checks every rule of RFC 6455
+on what the client sends; what it is given as an opening handshake is built here, from
+header values that were checked here, so its second parser has nothing to split.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from mojo.engineio.deadlines import Deadlines
+from mojo.engineio.options import EngineOptions
+from mojo.engineio.packet import Packet, decode_text, message
+from mojo.engineio.session import CloseReason, TransportOwner
+from mojo.engineio.transports.closing import close_for_writing
+from mojo.engineio.transports.frames import frame_of
+from mojo.errors import EngineError, EngineErrorCode, PacketError
+
+# RFC 6455 section 4.2.1: 16 bytes in base64.
+_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+# RFC 9110 section 5.6.2, the form of a subprotocol's name.
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# Fragments of a message that are kept apart before they are joined.  A message of
+# a million one-byte fragments would otherwise be a million objects.
+_MAX_LOOSE_FRAGMENTS = 1024
+
+_CLOSE_CODES = {
+    CloseReason.SERVER_SHUTTING_DOWN: 1001,  # going away
+    CloseReason.PARSE_ERROR: 1008,  # policy violation
+    CloseReason.TRANSPORT_ERROR: 1008,
+    CloseReason.PING_TIMEOUT: 1008,
+}
+_NORMAL_CLOSURE = 1000
+
+
+class _Silence:
+    """Autobahn's logger: our log tells the same once, in our words, without payloads."""
+
+    def _ignore(self, *args: object, **kwargs: object) -> None:
+        """Log nothing."""
+
+    trace = debug = info = warn = error = critical = failure = _ignore
+
+
+@implementer(IPushProducer)
+class WebSocketTransport(WebSocketServerProtocol):
+    """
+    Carries a session over one WebSocket.
+
+    It is also the Autobahn protocol of that WebSocket, hence the camelCase names.
+
+    Attributes:
+        owner: whom it reports to: an upgrade, then its session.
+    """
+
+    name = "websocket"
+    closes_in_band = False
+    log = _Silence()
+    # Autobahn would copy every setting onto every connection and pretty-print the
+    # lot for a log line that nobody reads.  `WebSocketFactory` makes them attributes
+    # of the class instead.
+    CONFIG_ATTRS: list[str] = []  # noqa: RUF012
+
+    owner: TransportOwner
+    factory: WebSocketFactory
+    transport: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reported = False
+        self._discarding = False
+        self._lost = False
+        self._paused_by_owner = False
+        self._paused_by_peer = False
+        self._fragments: list[bytes] = []
+        self._is_binary = False
+
+    # -- Transport ----------------------------------------------------------
+
+    @property
+    def writable(self) -> bool:
+        """Whether the WebSocket is open: no data may follow our Close frame."""
+        return bool(self.state == self.STATE_OPEN)
+
+    def write(self, packets: list[Packet]) -> int:
+        """Write all the packets as frames; see `Transport`."""
+        self.transport.writeSequence([frame_of(packet) for packet in packets])
+        return len(packets)
+
+    def close(self, reason: CloseReason) -> None:
+        """Begin the closing handshake; see `Transport`."""
+        self._reported = True
+        if self._lost:
+            return
+        if self.state == self.STATE_OPEN:
+            code = _CLOSE_CODES.get(reason, _NORMAL_CLOSURE)
+            self.sendCloseFrame(code=code, reasonUtf8=reason.value.encode("ascii"))
+        # Whether it is our Close frame that is not answered, or the rest of what we
+        # wrote that is not read: the socket must not stay for ever.
+        self.factory.closing.start(self)
+        self.resume_reading()  # or the answer to our Close frame is never read
+
+    def pause_reading(self) -> None:
+        """Leave what the client sends in the kernel; see `Transport`."""
+        self._paused_by_owner = True
+        self._adjust_reading()
+
+    def resume_reading(self) -> None:
+        """Read again; see `Transport`."""
+        self._paused_by_owner = False
+        self._adjust_reading()
+
+    # -- IPushProducer: the client does not read what we write ----------------
+
+    def pauseProducing(self) -> None:
+        """
+        Read no more from a client that does not read.
+
+        Each message it sends may be answered with another: if it never reads them,
+        they would fill our memory.  Its pong stays unread too, so a client that
+        does not recover is gone after the heartbeat's timeout.
+        """
+        self._paused_by_peer = True
+        self._adjust_reading()
+
+    def resumeProducing(self) -> None:
+        """The client has read what was written."""
+        self._paused_by_peer = False
+        self._adjust_reading()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` says so too."""
+
+    def _adjust_reading(self) -> None:
+        if self._paused_by_owner or self._paused_by_peer:
+            self.transport.pauseProducing()
+        elif self.state != self.STATE_CLOSED:
+            self.transport.resumeProducing()
+
+    # -- from Twisted and Autobahn --------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Begin, without the facts about the socket that Autobahn would gather."""
+        self._connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read frames, until one of them breaks the protocol."""
+        if self._discarding:
+            return
+        self._dataReceived(data)
+        if self.failedByMe:
+            # RFC 6455 section 7.1.7: no more processing.
+            self._discarding = True
+            self.data = b""
+            self._fragments.clear()
+            close_for_writing(self.transport)
+            self.factory.closing.start(self)
+            self._fail(CloseReason.TRANSPORT_ERROR, self._describe_failure())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell the owner, once."""
+        self._lost = True
+        self.factory.closing.stop(self)
+        clean = self.remoteCloseCode is not None or reason.check(ConnectionDone) is not None
+        self._connectionLost(reason)  # type: ignore[arg-type]  # Autobahn's hint is wrong
+        # Autobahn's Deferreds hold the protocol and the protocol holds them.
+        self.is_open = self.is_closed = None
+        if not self._reported:
+            self._reported = True
+            lost = CloseReason.TRANSPORT_CLOSE if clean else CloseReason.TRANSPORT_ERROR
+            self.owner.transport_lost(self, lost)
+
+    def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
+        """
+        Fail the connection, once.
+
+        What follows a violation is often another; Autobahn would answer the second
+        by dropping the connection, and our Close frame with it.
+        """
+        if not self.failedByMe:
+            super()._fail_connection(code, reason)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        """Close the socket, except after a violation: see `dataReceived`."""
+        if not self.failedByMe:
+            super()._closeConnection(abort)
+
+    def onConnect(self, request: Any) -> str | None:
+        """Speak the first subprotocol that the client offers, as the reference does."""
+        protocols: list[str] = request.protocols
+        return protocols[0] if protocols else None
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        """A message begins."""
+        self._is_binary = isBinary
+        self._fragments = []
+        self.message_data_total_length = 0
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Keep a piece of a message; its size was checked when its frame began."""
+        if payload and not self.failedByMe:
+            self._fragments.append(payload)
+            if len(self._fragments) >= _MAX_LOOSE_FRAGMENTS:
+                self._fragments = [b"".join(self._fragments)]
+
+    def onMessageFrameEnd(self) -> None:
+        """A frame ended."""
+
+    def onMessageEnd(self) -> None:
+        """A message is complete."""
+        if self.failedByMe or self.state != self.STATE_OPEN:
+            return
+        fragments, self._fragments = self._fragments, []
+        payload = fragments[0] if len(fragments) == 1 else b"".join(fragments)
+        try:
+            packet = message(payload) if self._is_binary else decode_text(payload.decode("utf-8"))
+        except PacketError as exc:
+            self._fail(CloseReason.PARSE_ERROR, str(exc))
+        else:
+            self.owner.packet_received(packet)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        """Nothing: `connectionLost` tells the owner."""
+
+    def _fail(self, reason: CloseReason, detail: str) -> None:
+        if not self._reported:
+            self._reported = True
+            self.owner.transport_failed(self, reason, detail)
+
+    def _describe_failure(self) -> str:
+        if self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded:
+            return f"a message longer than max_payload ({self.factory.max_payload} bytes)"
+        reason = self.localCloseReason
+        return reason.decode("utf-8", "replace") if reason else "the client broke RFC 6455"
+
+
+class WebSocketFactory(WebSocketServerFactory):
+    """
+    Makes the WebSocket transports of one server.
+
+    Args:
+        clock: for the closing handshake.
+        options: the server's.
+    """
+
+    log = _Silence()
+    noisy = False
+
+    def __init__(self, clock: IReactorTime, options: EngineOptions) -> None:
+        super().__init__(server="", reactor=clock)
+        self.max_payload = options.max_payload
+        #: Connections that were sent a Close frame, until they are gone.
+        self.closing: Deadlines[WebSocketTransport] = Deadlines(
+            clock, options.close_timeout, _abort
+        )
+        set_protocol_options(self, options)
+        settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
+        self._transport_class: type[WebSocketTransport] = type(
+            "WebSocketTransport", (WebSocketTransport,), settings
+        )
+
+    def accept(self, request: Request, owner: TransportOwner) -> WebSocketTransport:
+        """
+        Take the connection of a request over and complete the opening handshake.
+
+        Args:
+            request: an upgrade request that passed `check_upgrade`; it must not be
+                written to afterwards.
+            owner: whom the transport reports to.
+        """
+        transport = self._transport_class()
+        transport.factory = self
+        transport.owner = owner
+        _take_over(request, transport)
+        transport.dataReceived(_opening_handshake(request))
+        return transport
+
+
+def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions) -> None:
+    """
+    Set every option that Autobahn has; half of its defaults are open doors.
+
+    No limits, any origin, a status page that redirects wherever its URL says, a
+    dropped connection in place of a close code: see `tests.engineio.test_websocket`,
+    which reads each of these back.
+    """
+    factory.setProtocolOptions(
+        versions=[13],
+        webStatus=False,
+        utf8validateIncoming=True,
+        maskServerFrames=False,
+        requireMaskedClientFrames=True,
+        applyMask=True,
+        maxFramePayloadSize=options.max_payload,
+        maxMessagePayloadSize=options.max_payload,
+        autoFragmentSize=0,
+        # Answer a violation with its close code (1002, 1007, 1009), not with a reset.
+        failByDrop=False,
+        echoCloseCodeReason=False,
+        # Autobahn's timers run on the global reactor whatever the factory is given:
+        # none of them is used.  The handshake comes in one piece, and `closing` and
+        # the session's heartbeat see to the rest.
+        openHandshakeTimeout=0,
+        closeHandshakeTimeout=0,
+        autoPingInterval=0,
+        autoPingTimeout=0,
+        autoPingSize=12,
+        autoPingRestartOnAnyTraffic=True,
+        tcpNoDelay=True,
+        perMessageCompressionAccept=_accept_no_compression,
+        serveFlashSocketPolicy=False,
+        flashSocketPolicy="",
+        # The origin was judged by `mojo.engineio.handshake`, and is not passed on.
+        allowedOrigins=[],
+        allowNullOrigin=False,
+        maxConnections=0,
+        trustXForwardedFor=0,
+    )
+
+
+def is_upgrade(request: Request) -> bool:
+    """Tell whether a request asks for a WebSocket."""
+    return b"websocket" in _tokens(request, b"upgrade")
+
+
+def check_upgrade(request: Request) -> None:
+    """
+    Check the headers of an opening handshake (RFC 6455 section 4.2.1).
+
+    Raises:
+        EngineError: one of them is missing or malformed; 426 for another version of
+            the protocol than 13.
+    """
+    if request.method != b"GET" or request.clientproto != b"HTTP/1.1":
+        raise _bad_upgrade("not a GET in HTTP/1.1")
+    if b"upgrade" not in _tokens(request, b"connection"):
+        raise _bad_upgrade("no Connection: Upgrade")
+    if request.requestHeaders.getRawHeaders(b"sec-websocket-version") != [b"13"]:
+        request.setHeader(b"sec-websocket-version", b"13")
+        raise _bad_upgrade("Sec-WebSocket-Version is not 13", status=426)
+    keys = request.requestHeaders.getRawHeaders(b"sec-websocket-key") or []
+    if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
+        raise _bad_upgrade("Sec-WebSocket-Key is not 16 bytes in base64")
+    names = _protocols(request)
+    if len(set(names)) != len(names) or not all(_TOKEN.fullmatch(name) for name in names):
+        raise _bad_upgrade("malformed Sec-WebSocket-Protocol")
+
+
+def _bad_upgrade(detail: str, status: int = 400) -> EngineError:
+    return EngineError(EngineErrorCode.BAD_REQUEST, detail=detail, status=status)
+
+
+def _tokens(request: Request, name: bytes) -> list[bytes]:
+    values = request.requestHeaders.getRawHeaders(name, [])
+    return [token.strip().lower() for value in values for token in value.split(b",")]
+
+
+def _protocols(request: Request) -> list[bytes]:
+    values = request.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
+    return [name.strip() for value in values for name in value.split(b",")]
+
+
+def _opening_handshake(request: Request) -> bytes:
+    """Build the request that Autobahn sees: nothing but what `check_upgrade` checked."""
+    (key,) = request.requestHeaders.getRawHeaders(b"sec-websocket-key", [])
+    lines = [
+        b"GET / HTTP/1.1",
+        b"Host: localhost",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: " + key,
+    ]
+    names = _protocols(request)
+    if names:
+        lines.append(b"Sec-WebSocket-Protocol: " + b",".join(names))
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _take_over(request: Request, protocol: WebSocketTransport) -> None:
+    """Put the WebSocket in the HTTP channel's place on its transport."""
+    channel: Any = request.channel
+    transport, channel.transport = channel.transport, None
+    # Frames that came in one piece with the request are still in the channel's hands.
+    channel.rawDataReceived = protocol.dataReceived
+    # The channel paused the transport while it served this request, and it is told
+    # when the transport's buffer fills; both are ours to do now.
+    transport.unregisterProducer()
+    if isinstance(transport, ProtocolWrapper):
+        transport.wrappedProtocol = protocol
+    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
+        transport.protocol.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
+    protocol.makeConnection(transport)
+    transport.registerProducer(protocol, True)
+    transport.resumeProducing()
+
+
+def _accept_no_compression(offers: object) -> None:
+    """Autobahn's hook for permessage-deflate; the offers are not passed on either."""
+
+
+def _abort(transport: WebSocketTransport) -> None:
+    transport.transport.abortConnection()

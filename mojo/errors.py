@@ -1,0 +1,189 @@
+"""
+Every exception that Mojo raises on purpose.
+
+The tree has two halves.  A `RemoteError` is a peer's fault: it carries the HTTP
+status that answers it and never leaves the transports as an exception.  A
+`LocalError` is for whoever runs or writes the application, and names what to
+mend::
+
+    MojoError
+     +-- RemoteError               the peer sent what the protocol forbids
+     |    +-- PacketError          a packet, payload or frame cannot be read
+     |    +-- PayloadTooLongError  more bytes than ``max_payload``
+     |    +-- EngineError          an Engine.IO request is refused, with a code
+     +-- LocalError                the operator or the app author can mend it
+          +-- SettingsError        one or more settings are wrong
+          +-- ProjectError         the project on disk cannot be loaded
+          +-- ListenError          an endpoint could not be opened
+          +-- EventTableError      a handler class declares an impossible event
+          +-- UnsendableError      a value cannot be put on the wire
+          +-- AmbiguousServiceError  several services run, none owns the caller
+     ConnectionRefused             raised *by* an app to refuse a connection
+     Disconnected                  the connection went before the answer came
+     AckTimeout                    the client did not acknowledge in time
+     HTTPError                     raised *by* a page to answer with a status
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any
+
+
+class MojoError(Exception):
+    """The root of the tree above."""
+
+
+class RemoteError(MojoError):
+    """
+    The peer broke the protocol.
+
+    Attributes:
+        status: the HTTP status that answers it on long-polling.
+    """
+
+    status = 400
+
+
+class PacketError(RemoteError):
+    """A packet, payload or frame that cannot be read."""
+
+
+class PayloadTooLongError(RemoteError):
+    """A body or message longer than the ``maxPayload`` of the handshake."""
+
+    status = 413
+
+
+class EngineErrorCode(IntEnum):
+    """The codes of an Engine.IO error body (engine.io 6.6, ``Server.errors``)."""
+
+    UNKNOWN_TRANSPORT = 0
+    UNKNOWN_SID = 1
+    BAD_HANDSHAKE_METHOD = 2
+    BAD_REQUEST = 3
+    FORBIDDEN = 4
+    UNSUPPORTED_PROTOCOL_VERSION = 5
+
+
+_ENGINE_MESSAGES = {
+    EngineErrorCode.UNKNOWN_TRANSPORT: "Transport unknown",
+    EngineErrorCode.UNKNOWN_SID: "Session ID unknown",
+    EngineErrorCode.BAD_HANDSHAKE_METHOD: "Bad handshake method",
+    EngineErrorCode.BAD_REQUEST: "Bad request",
+    EngineErrorCode.FORBIDDEN: "Forbidden",
+    EngineErrorCode.UNSUPPORTED_PROTOCOL_VERSION: "Unsupported protocol version",
+}
+
+
+class EngineError(RemoteError):
+    """
+    An Engine.IO request that is refused.
+
+    Attributes:
+        code: what the peer reads in the body's ``code``.
+        message: what the peer reads in the body's ``message``.
+        detail: what the operator reads in the log; it never reaches the peer.
+    """
+
+    def __init__(
+        self,
+        code: EngineErrorCode,
+        *,
+        message: str | None = None,
+        detail: str = "",
+        status: int | None = None,
+    ) -> None:
+        self.code = code
+        self.message = _ENGINE_MESSAGES[code] if message is None else message
+        self.detail = detail
+        self.status = status or (403 if code is EngineErrorCode.FORBIDDEN else 400)
+        super().__init__(f"{self.message} ({detail})" if detail else self.message)
+
+
+class LocalError(MojoError):
+    """Something that the operator or the author of the app can mend."""
+
+
+class SettingsError(LocalError):
+    """
+    One or more settings are wrong.
+
+    Attributes:
+        problems: one sentence each, every one naming its setting.
+        source: the file they came from, or ``""``.
+    """
+
+    def __init__(self, problems: Sequence[str], source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        where = f"{source}: " if source else ""
+        super().__init__(where + "; ".join(self.problems))
+
+
+class ProjectError(LocalError):
+    """The project on disk cannot be loaded; the message names the file."""
+
+
+class ListenError(LocalError):
+    """An endpoint could not be opened; the message names it and the reason."""
+
+
+class EventTableError(LocalError):
+    """A handler class declares an event that can never be dispatched."""
+
+
+class UnsendableError(LocalError, TypeError):
+    """A value cannot be put on the wire; the message names the event and the type."""
+
+
+class AmbiguousServiceError(LocalError):
+    """Several services run in this process and none owns the calling code."""
+
+
+class ConnectionRefused(MojoError):
+    """
+    Raised in ``on_open`` to refuse a connection.
+
+    The client's ``connect_error`` event gets ``message`` and, where given,
+    ``data`` (any JSON value).
+    """
+
+    def __init__(self, message: str = "Connection refused", data: Any = None) -> None:
+        self.message = message
+        self.data = data
+        super().__init__(message)
+
+
+class Disconnected(MojoError, ConnectionError):
+    """The connection went before the answer came; the message is the reason."""
+
+
+class AckTimeout(MojoError, TimeoutError):
+    """The client did not acknowledge an event in the seconds allowed."""
+
+
+class HTTPError(MojoError):
+    """
+    Raised in a request handler to answer with an error status.
+
+    Args:
+        status: the HTTP status code, 400 to 599.
+        reason: the status line's words; the standard ones when left out.
+        log_message: what the operator reads; it never reaches the client.
+    """
+
+    def __init__(self, status: int = 500, reason: str | None = None, log_message: str = "") -> None:
+        self.status = status
+        self.reason = reason or _standard_reason(status)
+        self.log_message = log_message
+        super().__init__(f"{status} {self.reason}" + (f" ({log_message})" if log_message else ""))
+
+
+def _standard_reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

