@@ -11,6 +11,7 @@ mend::
      |    +-- PacketError          a packet, payload or frame cannot be read
      |    +-- PayloadTooLongError  more bytes than ``max_payload``
      |    +-- EngineError          an Engine.IO request is refused, with a code
+     |    +-- EventArgumentsError  an event with too few or too many arguments
      +-- LocalError                the operator or the app author can mend it
           +-- SettingsError        one or more settings are wrong
           +-- ProjectError         the project on disk cannot be loaded
@@ -101,6 +102,10 @@ class EngineError(RemoteError):
         self.detail = detail
         self.status = status or (403 if code is EngineErrorCode.FORBIDDEN else 400)
         super().__init__(f"{self.message} ({detail})" if detail else self.message)
+
+
+class EventArgumentsError(RemoteError):
+    """A client emitted an event with a number of arguments that its method does not take."""
 
 
 class LocalError(MojoError):

@@ -1,0 +1,169 @@
+"""
+The Socket.IO side of one Engine.IO session: it reads packets and sorts them out.
+
+A packet that the protocol does not allow, in form or at this moment, closes the session
+at once: the text says that the receiver MUST close, and a peer that is lost in the
+protocol cannot be talked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from mojo.engineio.packet import Packet as EnginePacket
+from mojo.engineio.session import CloseReason, EngineSession
+from mojo.errors import PacketError
+from mojo.socketio import message as messages
+from mojo.socketio.codec import Decoder
+from mojo.socketio.connection import Connection, ConnectionState
+from mojo.socketio.namespace import Namespace
+from mojo.socketio.options import SocketOptions
+from mojo.socketio.packet import Packet, PacketType
+from mojo.socketio.reasons import DisconnectReason
+
+
+class ClientHost(Protocol):
+    """What a client needs of its server."""
+
+    options: SocketOptions
+
+    def client_arrived(self, client: Client) -> None:
+        """A client came, and has joined nothing yet."""
+
+    def client_joined(self, client: Client) -> None:
+        """A client joined a namespace."""
+
+    def client_gone(self, client: Client) -> None:
+        """A client went."""
+
+    def attachment_awaited(self, client: Client) -> None:
+        """A client owes us an attachment."""
+
+    def attachments_complete(self, client: Client) -> None:
+        """A client owes us none."""
+
+
+class Client:
+    """
+    One client, with a connection for each namespace it has joined.
+
+    Args:
+        server: what it is a client of.
+        routes: the namespaces of its mount, by their names on the wire.
+        session: what carries its packets.
+    """
+
+    __slots__ = ("_connections", "_decoder", "_left", "_paused", "_routes", "_server", "session")
+
+    def __init__(
+        self, server: ClientHost, routes: Mapping[str, Namespace], session: EngineSession
+    ) -> None:
+        self.session = session
+        self._server = server
+        self._routes = routes
+        self._decoder = Decoder(server.options.max_attachments)
+        self._connections: dict[str, Connection] = {}
+        # Namespaces that we ended: the client may have sent more before it knew.
+        self._left: set[str] = set()
+        self._paused: set[Connection] = set()
+        server.client_arrived(self)
+
+    # -- from the session ---------------------------------------------------
+
+    def message_received(self, data: str | bytes) -> None:
+        """Take one Engine.IO message."""
+        try:
+            packet = self._decoder.feed(data)
+            if packet is not None:
+                if isinstance(data, bytes):
+                    self._server.attachments_complete(self)
+                self._dispatch(packet)
+            else:
+                # Attachments are only gathered for who may send them (CVE-2026-48804).
+                assert self._decoder.pending is not None
+                self._connection_for(self._decoder.pending)
+                self._server.attachment_awaited(self)
+        except PacketError as exc:
+            self.session.fail(CloseReason.PARSE_ERROR, str(exc))
+
+    def session_closed(self, reason: CloseReason) -> None:
+        """End every connection with the session's reason."""
+        self._server.client_gone(self)
+        for connection in list(self._connections.values()):
+            connection.ended(reason)
+
+    def _dispatch(self, packet: Packet) -> None:
+        if packet.type is PacketType.CONNECT and packet.namespace not in self._connections:
+            self._connect(packet)
+            return
+        connection = self._connection_for(packet)
+        if connection is None:
+            return
+        if packet.type is PacketType.EVENT:
+            connection.event_received(packet.data, packet.ack_id)
+        elif packet.type is PacketType.ACK:
+            assert packet.ack_id is not None
+            connection.ack_received(packet.ack_id, packet.data)
+        elif packet.type is PacketType.DISCONNECT:
+            connection.ended(DisconnectReason.CLIENT_NAMESPACE)
+        else:
+            raise PacketError(f"unexpected {packet.type.name} packet")
+
+    def _connection_for(self, packet: Packet) -> Connection | None:
+        """
+        Find the connection that a packet is for.
+
+        Returns:
+            ``None`` if we ended it, and the client may not have known when it sent this.
+        Raises:
+            PacketError: the client has not joined that namespace.
+        """
+        connection = self._connections.get(packet.namespace)
+        if connection is not None and (
+            connection.state is ConnectionState.OPEN or packet.type is PacketType.DISCONNECT
+        ):
+            return connection
+        if packet.namespace in self._left and packet.type is not PacketType.CONNECT:
+            return None
+        raise PacketError(f"{packet.type.name} for a namespace that was not joined")
+
+    def _connect(self, packet: Packet) -> None:
+        self._left.discard(packet.namespace)
+        namespace = self._routes.get(packet.namespace)
+        if namespace is None:
+            refusal = messages.connect_error("Invalid namespace")
+            self.send(refusal.packets(packet.namespace))
+            return
+        auth = packet.data if isinstance(packet.data, dict) else {}
+        connection = namespace.connect(self, packet.namespace, auth)
+        self._connections[packet.namespace] = connection
+        connection.open()
+
+    # -- from the connections -----------------------------------------------
+
+    def send(self, packets: Iterable[EnginePacket]) -> None:
+        """Hand packets to the session."""
+        self.session.send_packets(packets)
+
+    def joined(self) -> None:
+        """Note that a namespace let the client in."""
+        self._server.client_joined(self)
+
+    def remove(self, connection: Connection) -> None:
+        """Drop a connection that ended."""
+        self.resume(connection)
+        if self._connections.pop(connection.wire_name, None) is not None:
+            self._left.add(connection.wire_name)
+
+    def pause(self, connection: Connection) -> None:
+        """Read no more from the client: one of its connections cannot keep up."""
+        self._paused.add(connection)
+        self.session.pause()
+
+    def resume(self, connection: Connection) -> None:
+        """Read again, unless another connection cannot keep up."""
+        if connection in self._paused:
+            self._paused.remove(connection)
+            if not self._paused:
+                self.session.resume()

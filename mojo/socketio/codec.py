@@ -1,0 +1,222 @@
+"""
+Reading Socket.IO packets: ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``.
+
+Strict where the protocol says that the receiver MUST close, also where the reference
+decoder lets things pass: an event without a payload, an acknowledgement without one.
+Pure: text and bytes and limits come in, packets come out, and every refusal is a
+`PacketError`, whatever the peer sent.
+
+See: Socket.IO protocol v5, "Packet encoding" and "Exchange protocol".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from mojo.errors import PacketError
+from mojo.socketio.packet import RESERVED_EVENTS, ROOT, Packet, PacketType
+
+_TYPES = {str(packet_type.value): packet_type for packet_type in PacketType}
+_BINARY = {
+    PacketType.BINARY_EVENT: PacketType.EVENT,
+    PacketType.BINARY_ACK: PacketType.ACK,
+}
+
+# The header is scanned no further than this for the dash: a million digits before it
+# are refused without being looked at (CVE-2020-36049).
+_MAX_COUNT_DIGITS = 10
+# The reference reads an id as a JavaScript number, whose range ends at 308 digits.
+_MAX_ID_DIGITS = 308
+_DIGITS = re.compile(r"[0-9]*")
+
+
+def decode_text(text: str, *, max_attachments: int) -> Packet:
+    """
+    Read the text part of one packet.
+
+    Args:
+        text: what an Engine.IO message carried.
+        max_attachments: most binary attachments that may be announced.
+    Returns:
+        The packet; a binary one still has its placeholders.
+    Raises:
+        PacketError: the text is no packet.
+    """
+    packet_type = _TYPES.get(text[:1])
+    if packet_type is None:
+        raise PacketError("unknown Socket.IO packet type" if text else "empty Socket.IO packet")
+    position = 1
+    attachments = 0
+    if packet_type in _BINARY:
+        attachments, position = _read_attachments(text, max_attachments)
+    namespace = ROOT
+    if text.startswith("/", position):
+        comma = text.find(",", position)
+        end = len(text) if comma < 0 else comma
+        namespace = text[position:end]
+        position = end + 1
+    ack_id, position = _read_ack_id(text, position)
+    data = _read_payload(text[position:])
+    _check_payload(_BINARY.get(packet_type, packet_type), data, ack_id)
+    return Packet(packet_type, namespace, data, ack_id, attachments)
+
+
+class Decoder:
+    """
+    Reads the packets of one client, of which a binary one comes in several messages.
+
+    Args:
+        max_attachments: most binary attachments of a packet.
+
+    Attributes:
+        pending: a packet of which attachments are still to come.
+    """
+
+    __slots__ = ("_buffers", "_max_attachments", "pending")
+
+    def __init__(self, max_attachments: int) -> None:
+        self._max_attachments = max_attachments
+        self._buffers: list[bytes] = []
+        self.pending: Packet | None = None
+
+    def feed(self, data: str | bytes) -> Packet | None:
+        """
+        Take one Engine.IO message; give the packet that it completes, if it does.
+
+        Raises:
+            PacketError: it is no packet, or not what had to come next.
+        """
+        if isinstance(data, str):
+            if self.pending is not None:
+                raise PacketError("text where an attachment had to come")
+            packet = decode_text(data, max_attachments=self._max_attachments)
+            if packet.type not in _BINARY:
+                return packet
+            self.pending = packet
+        elif self.pending is None:
+            raise PacketError("binary data that belongs to no packet")
+        else:
+            self._buffers.append(data)
+        return self._complete(self.pending)
+
+    def _complete(self, packet: Packet) -> Packet | None:
+        if len(self._buffers) < packet.attachments:
+            return None
+        buffers, self._buffers, self.pending = self._buffers, [], None
+        packet.data = _place_attachments(packet.data, buffers)
+        packet.type = _BINARY[packet.type]
+        packet.attachments = 0
+        return packet
+
+
+def _read_attachments(text: str, max_attachments: int) -> tuple[int, int]:
+    dash = text.find("-", 1, _MAX_COUNT_DIGITS + 2)
+    digits = text[1:dash]
+    if dash < 0 or not (digits.isascii() and digits.isdigit()):
+        raise PacketError("malformed number of attachments")
+    count = int(digits)
+    if count > max_attachments:
+        raise PacketError(f"{count} attachments, at most {max_attachments}")
+    return count, dash + 1
+
+
+def _read_ack_id(text: str, position: int) -> tuple[int | None, int]:
+    match = _DIGITS.match(text, position)
+    assert match is not None
+    digits = match.group()
+    if not digits:
+        return None, position
+    if len(digits) > _MAX_ID_DIGITS:
+        raise PacketError(f"an acknowledgement id of {len(digits)} digits")
+    return int(digits), match.end()
+
+
+class _Absent:
+    """The payload of a packet that has none, which is not the payload ``null``."""
+
+
+def _read_payload(text: str) -> Any:
+    if not text:
+        return _Absent
+    try:
+        return _JSON.decode(text)
+    except ValueError as exc:
+        # JSONDecodeError shows the text when printed with its traceback: say only where.
+        where = f" at character {exc.pos}" if isinstance(exc, json.JSONDecodeError) else ""
+        raise PacketError(f"payload is not JSON{where}") from None
+    except RecursionError:
+        raise PacketError("payload is nested too deeply") from None
+
+
+def _check_payload(packet_type: PacketType, data: Any, ack_id: int | None) -> None:
+    """Hold the payload against the protocol's table of types."""
+    match packet_type:
+        case PacketType.CONNECT:
+            valid = data is _Absent or isinstance(data, dict)
+        case PacketType.DISCONNECT:
+            valid = data is _Absent
+        case PacketType.CONNECT_ERROR:
+            valid = isinstance(data, dict | str)
+        case PacketType.EVENT:
+            valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
+        case _:
+            valid = isinstance(data, list) and ack_id is not None
+    if not valid:
+        raise PacketError(f"invalid payload of a {packet_type.name} packet")
+
+
+def _is_event_name(name: Any) -> bool:
+    """Tell what may name an event: text that is not reserved, or a number."""
+    if isinstance(name, str):
+        return name not in RESERVED_EVENTS
+    return isinstance(name, int | float) and not isinstance(name, bool)
+
+
+def _place_attachments(data: Any, buffers: list[bytes]) -> Any:
+    """
+    Put each attachment where its placeholder is.
+
+    Raises:
+        PacketError: a placeholder names none of the attachments, or one that is
+            already placed, or an attachment is placed nowhere (CVE-2022-2421).
+    """
+    left = dict(enumerate(buffers))
+
+    def place(value: Any) -> Any:
+        if isinstance(value, list):
+            return [place(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("_placeholder") is not True:
+            return {key: place(item) for key, item in value.items()}
+        number = value.get("num")
+        # type(), since True is an int, and a list is not even hashable.
+        if type(number) is not int or number not in left:
+            raise PacketError("illegal attachments")
+        return left.pop(number)
+
+    try:
+        placed = place(data)
+    except RecursionError:
+        raise PacketError("payload is nested too deeply") from None
+    if left:
+        raise PacketError("an attachment has no place")
+    return placed
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number out of range")
+    return number
+
+
+# The standard library would also read NaN and Infinity, and 1e999 as the latter: no
+# client sends them, and none could read them back.
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

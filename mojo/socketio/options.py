@@ -1,0 +1,27 @@
+"""The options of the Socket.IO layer, with the reference server's names and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """
+    What a Socket.IO server may be told.
+
+    Attributes:
+        connect_timeout: seconds a client has to join its first namespace.
+        max_attachments: most binary attachments of a packet.
+        attachment_timeout: seconds between a binary packet and its next attachment.
+        max_unjoined: most clients that have not joined a namespace yet; beyond it the
+            one that has waited longest is closed.
+        max_queued_events: events of one connection that wait for an earlier one to
+            be handled; beyond it the client is not read until half are done.
+    """
+
+    connect_timeout: float = 45.0
+    max_attachments: int = 10
+    attachment_timeout: float = 60.0
+    max_unjoined: int = 10_000
+    max_queued_events: int = 100
