@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
@@ -74,6 +75,10 @@ class EngineResource(Resource):
         except RemoteError as exc:
             refuse(request, exc)
         return NOT_DONE_YET
+
+    def when_drained(self) -> Deferred[None]:
+        """Give a Deferred that fires when no WebSocket is open here."""
+        return self._websockets.when_drained()
 
     def body_announced(self, request: EngineRequest, uri: bytes) -> None:
         """

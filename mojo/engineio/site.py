@@ -11,7 +11,7 @@ drips.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -166,7 +166,7 @@ class EngineSite(Site):
         clock: IReactorTime,
         *,
         max_body: int = 10_000_000,
-        log_request: Callable[[http.Request], None] | None = None,
+        log_request: Callable[[Request], None] | None = None,
     ) -> None:
         super().__init__(resource, timeout=HEADER_SECONDS, reactor=clock)
         self.max_body = max_body
@@ -180,7 +180,7 @@ class EngineSite(Site):
     def log(self, request: http.Request) -> None:
         """Hand the request to the access log; twisted.web's would show the query."""
         if self._log_request is not None:
-            self._log_request(request)
+            self._log_request(cast(Request, request))
 
     def startFactory(self) -> None:
         """Start without the log file and the timer that twisted.web's log needs."""

@@ -22,11 +22,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mojo.calls import run
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, EventArgumentsError, UnsendableError
 from mojo.socketio import message as messages
-from mojo.socketio import turns
 from mojo.socketio.acks import Answered, PendingAcks
 from mojo.socketio.adapter import Adapter
 from mojo.socketio.event import EventTable
@@ -178,7 +178,7 @@ class Connection:
     def open(self) -> None:
         """Ask the app whether to let the client in, and answer the client."""
         on_open = partial(self.handler.on_open, self.request)
-        turns.run(on_open, self._decided, self._decided_by_failure)
+        run(on_open, self._decided, self._decided_by_failure)
 
     def _decided(self, result: object) -> None:
         if self.state is not ConnectionState.OPENING:
@@ -278,7 +278,7 @@ class Connection:
         if user_id is not None:
             self.namespace.logged_out(self, user_id)
             on_logout = partial(self.handler.on_logout, reason)
-            turns.run(on_logout, _ignore, partial(self._report, where="on_logout"))
+            run(on_logout, _ignore, partial(self._report, where="on_logout"))
 
     def event_received(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event when those before it are over."""

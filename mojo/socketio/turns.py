@@ -1,42 +1,19 @@
 """
 Calls into an app, one after another.
 
-An app's method may be sync, give a Deferred, or be a coroutine.  `Turns` lets the next
-call begin when the one before it is over, so that an app never has to ask in which
-order it is called.
+`Turns` lets the next call begin when the one before it is over, also when that takes a
+while, so that an app never has to ask in which order it is called.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from inspect import iscoroutine
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-
-def run(
-    call: Callable[[], Any], done: Callable[[Any], Any], failed: Callable[[Failure], Any]
-) -> Deferred[Any] | None:
-    """
-    Call the app, and hand its result on, now or when it comes.
-
-    Returns:
-        ``None`` if it is over, else a Deferred that fires when it is.
-    """
-    try:
-        result = call()
-    except Exception:
-        failed(Failure())
-        return None
-    if iscoroutine(result):
-        result = Deferred.fromCoroutine(result)
-    if not isinstance(result, Deferred):
-        done(result)
-        return None
-    return result.addCallbacks(done, failed)
+from mojo.calls import run
 
 
 class Turn(NamedTuple):

@@ -110,7 +110,7 @@ class PollingTransport:
         threshold = self._options.http_compression
         if threshold and len(body) >= threshold:
             request.responseHeaders.addRawHeader(b"vary", b"Accept-Encoding")
-            if _accepts_gzip(request):
+            if accepts_gzip(request):
                 body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
                 request.setHeader(b"content-encoding", b"gzip")
         request.setHeader(b"content-length", b"%d" % len(body))
@@ -154,7 +154,8 @@ class PollingTransport:
         raise EngineError(EngineErrorCode.BAD_REQUEST, detail=detail)
 
 
-def _accepts_gzip(request: Request) -> bool:
+def accepts_gzip(request: Request) -> bool:
+    """Tell whether a client takes a body that is compressed with gzip."""
     header = (request.getHeader(b"accept-encoding") or b"").decode("latin-1").lower()
     for item in header.split(","):
         coding, _, parameter = item.partition(";")

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -182,6 +183,7 @@ class WebSocketTransport(WebSocketServerProtocol):
             self._reported = True
             lost = CloseReason.TRANSPORT_CLOSE if clean else CloseReason.TRANSPORT_ERROR
             self.owner.transport_lost(self, lost)
+        self.factory.connection_gone()
 
     def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
         """
@@ -266,11 +268,27 @@ class WebSocketFactory(WebSocketServerFactory):
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
         )
+        self._waiting: list[Deferred[None]] = []
         set_protocol_options(self, options)
         settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
         self._transport_class: type[WebSocketTransport] = type(
             "WebSocketTransport", (WebSocketTransport,), settings
         )
+
+    def when_drained(self) -> Deferred[None]:
+        """Give a Deferred that fires when there is no connection."""
+        drained: Deferred[None] = Deferred()
+        self._waiting.append(drained)
+        self.connection_gone()
+        return drained
+
+    def connection_gone(self) -> None:
+        """Note that a connection is gone."""
+        if not self.countConnections:
+            waiting, self._waiting = self._waiting, []
+            for drained in waiting:
+                if not drained.called:
+                    drained.callback(None)
 
     def accept(self, request: Request, owner: TransportOwner) -> WebSocketTransport:
         """

@@ -1,0 +1,48 @@
+"""
+An existing twisted.web site that takes Mojo in: ``python examples/resource_in_site.py``.
+
+The site has its own tree and knows nothing of Mojo's classes but the service it was
+given.  Then, in a browser's console on http://127.0.0.1:8000/ (or in Node):
+``io("/NewsSocket").on("news", console.log)``, and ``curl -d "Hello" http://127.0.0.1:8000/news``.
+"""
+
+from twisted.internet import endpoints, reactor
+from twisted.web.resource import Resource
+
+from mojo import App, MojoService, MojoSocketHandler, Settings
+
+
+class NewsSocket(MojoSocketHandler):
+    def on_open(self, request):
+        self.emit("news", "Welcome.")
+
+
+class NewsResource(Resource):
+    """A plain resource that broadcasts what is posted to it."""
+
+    isLeaf = True
+
+    def __init__(self, mojo):
+        super().__init__()
+        self.mojo = mojo
+
+    def render_GET(self, request):
+        here = len(self.mojo.current_sessions)
+        return f"{here} visitors are here\n".encode()
+
+    def render_POST(self, request):
+        self.mojo.emit("news", request.content.read().decode(), app="News")
+        return b"told\n"
+
+
+mojo = MojoService(reactor, Settings(debug=True), [App(name="News", handler=NewsSocket)])
+root = Resource()
+root.putChild(b"news", NewsResource(mojo))
+for path, mount in mojo.mounts.items():
+    root.putChild(path.strip("/").encode(), mount)
+
+mojo.startService()
+reactor.addSystemEventTrigger("before", "shutdown", mojo.stopService)
+site = mojo.site_for(root)
+endpoints.serverFromString(reactor, "tcp:8000:interface=127.0.0.1").listen(site)
+reactor.run()

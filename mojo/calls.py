@@ -1,0 +1,36 @@
+"""Calling an application, whose methods may be sync, give a Deferred, or be coroutines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+
+def run(
+    call: Callable[[], Any], done: Callable[[Any], Any], failed: Callable[[Failure], Any]
+) -> Deferred[Any] | None:
+    """
+    Call an application, and hand its result on, now or when it comes.
+
+    Args:
+        call: the call.
+        done: gets its result.
+        failed: gets its failure.
+    Returns:
+        ``None`` if it is over, else a Deferred that fires when it is.
+    """
+    try:
+        result = call()
+    except Exception:
+        failed(Failure())
+        return None
+    if iscoroutine(result):
+        result = Deferred.fromCoroutine(result)
+    if not isinstance(result, Deferred):
+        done(result)
+        return None
+    return result.addCallbacks(done, failed)

@@ -1,0 +1,91 @@
+"""
+``mojo``: what is done to a project before it runs.
+
+``mojo client`` fetches the official browser client with npm; ``mojo secret`` makes a
+secret for the cookies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mojo.errors import LocalError, ProjectError
+from mojo.web.client_files import DIST
+
+_CLIENT = "socket.io-client"
+_CLIENT_VERSIONS = "^4.8.0"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; exit with 1 and one line if it cannot be done."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except LocalError as exc:
+        raise SystemExit(f"mojo {parsed.command}: {exc}") from exc
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mojo", description="Prepare a Mojo project.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    client = commands.add_parser(
+        "client", help=f"fetch the browser's {_CLIENT} with npm into the project's node_modules"
+    )
+    client.add_argument("--project", default=".", help="the project's folder")
+    client.add_argument(
+        "--version", default=_CLIENT_VERSIONS, help="which version npm is asked for"
+    )
+    client.set_defaults(run=lambda parsed: fetch_client(Path(parsed.project), parsed.version))
+    secret = commands.add_parser("secret", help="make a COOKIE_SECRET and print it")
+    secret.set_defaults(run=lambda parsed: print_secret())
+    return parser
+
+
+def print_secret() -> None:
+    """Print a secret for ``COOKIE_SECRET``: 384 random bits."""
+    sys.stdout.write(secrets.token_urlsafe(48) + "\n")
+
+
+def fetch_client(project: Path, version: str) -> None:
+    """
+    Fetch the browser's client into a project.
+
+    Args:
+        project: the project's folder.
+        version: as npm understands it: ``"^4.8.0"``, ``"4.8.1"``.
+    Raises:
+        ProjectError: the folder is no project, there is no npm, or npm failed.
+    """
+    folder = project.resolve()
+    if not (folder / "settings.py").is_file():
+        raise ProjectError(f"{folder} is no project: it has no settings.py")
+    environment = dict(os.environ)
+    # npm may have come by pip, beside this Python, and be on nobody's PATH.
+    own = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([own, environment.get("PATH", os.defpath)])
+    npm = shutil.which("npm", path=environment["PATH"])
+    if npm is None:
+        raise ProjectError(
+            "there is no npm: install Node.js, or Mojo's extra 'demo', which brings it by pip"
+        )
+    done = subprocess.run(  # noqa: S603
+        [
+            npm, "install", "--prefix", str(folder), "--no-save", "--no-package-lock",
+            "--no-audit", "--no-fund", "--ignore-scripts", f"{_CLIENT}@{version}",
+        ],
+        cwd=folder,
+        env=environment,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ProjectError(f"npm failed with exit status {done.returncode}")
+    if not (folder / DIST / "socket.io.js").is_file():
+        raise ProjectError(f"npm installed {_CLIENT}, but there is no {folder / DIST}")
+    sys.stdout.write(f"The client is in {folder / DIST}\n")

@@ -1,0 +1,100 @@
+"""
+The ports of a service: opened together or not at all.
+
+``StreamServerEndpointService`` only logs that a port is busy, and a service that listens
+nowhere looks like one that runs.  Here a port that cannot be opened ends the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mojo.errors import ListenError
+
+_log = Logger()
+
+
+class Listening:
+    """
+    The ports of one factory.
+
+    Args:
+        reactor: the reactor.
+        endpoints: endpoint strings of any kind.
+        factory: what is listened for.
+    """
+
+    def __init__(self, reactor: Any, endpoints: Sequence[str], factory: Factory[Any]) -> None:
+        self._reactor = reactor
+        self._endpoints = tuple(endpoints)
+        self._factory = factory
+        self._ports: list[tuple[str, IListeningPort]] = []
+        self._open = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where is listened, for people: ``"http://127.0.0.1:8000/"``."""
+        return [_describe(description, port) for description, port in self._ports]
+
+    def open(self) -> None:
+        """
+        Open the ports, unless they are open.
+
+        Raises:
+            ListenError: one cannot be opened; the message names its endpoint string.
+        """
+        if self._open:
+            return
+        self._open = True
+        for description in self._endpoints:
+            try:
+                opening = serverFromString(self._reactor, description).listen(self._factory)
+            except Exception as exc:
+                self._give_up(description, exc)
+            failures: list[Failure] = []
+            opening.addCallback(self._opened, description)
+            opening.addErrback(failures.append)
+            if failures:
+                self._give_up(description, failures[0].value)
+            elif not opening.called:
+                opening.addErrback(self._failed_late, description)
+
+    async def close(self) -> None:
+        """Close the ports; connections stay."""
+        ports, self._ports = self._ports, []
+        self._open = False
+        for _, port in ports:
+            await maybeDeferred(port.stopListening)
+
+    def _opened(self, port: IListeningPort, description: str) -> None:
+        self._ports.append((description, port))
+
+    def _give_up(self, description: str, exc: BaseException | None) -> None:
+        Deferred.fromCoroutine(self.close())
+        cause = exc.socketError if isinstance(exc, CannotListenError) else exc
+        raise ListenError(f"cannot listen on {description!r}: {cause}") from exc
+
+    def _failed_late(self, failure: Failure, description: str) -> None:
+        _log.failure("cannot listen on {description}", failure, description=description)
+        self._reactor.stop()
+
+
+def _describe(description: str, port: IListeningPort) -> str:
+    address = port.getHost()
+    if isinstance(address, UNIXAddress):
+        return f"unix socket {address.name!r}"
+    if isinstance(address, IPv4Address | IPv6Address):
+        scheme = "https" if description.startswith("ssl:") else "http"
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        return f"{scheme}://{host}:{address.port}/"
+    return description

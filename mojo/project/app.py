@@ -1,0 +1,36 @@
+"""What an app is: a folder's handler, pages and templates under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mojo.socketio.handler import MojoSocketHandler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """
+    One app of a project.
+
+    Attributes:
+        name: the folder's name: ``"Chat"``; ``""`` for the project's own handler and
+            pages.
+        handler: what is made for each client that connects, or ``None``.
+        urlpatterns: the pages, see `mojo.web.urls`.
+        templates: the folder of its templates, or ``None``.
+        source: the folder, for messages; ``None`` for an app made in code.
+    """
+
+    name: str
+    handler: type[MojoSocketHandler] | None = None
+    urlpatterns: Sequence[Any] = ()
+    templates: Path | None = None
+    source: Path | None = None
+
+    @property
+    def namespace(self) -> str:
+        """The app's name on the shared path: ``"/ChatSocket"``."""
+        return f"/{self.name}Socket" if self.name else "/"

@@ -1,0 +1,307 @@
+"""
+The service: a project, or some apps made in code, as one Twisted service.
+
+It owns everything and is owned by nobody: the Socket.IO server, the registry, the
+signer, the tree of URLs, and the ports.  Any resource that was given it can broadcast.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+
+from mojo.engineio.handshake import Origins
+from mojo.engineio.proxies import TrustedProxies
+from mojo.engineio.site import EngineSite
+from mojo.listening import Listening
+from mojo.project.app import App
+from mojo.project.loader import Project
+from mojo.sessions import current
+from mojo.sessions.cookies import CookieAges, VisitorCookies
+from mojo.sessions.registry import Login, Registry, Visitor
+from mojo.sessions.signer import Signer
+from mojo.settings import Settings
+from mojo.site import make_mounts, make_tree, take_options
+from mojo.socketio import message as messages
+from mojo.socketio.namespace import Namespace
+from mojo.socketio.operator import BroadcastOperator
+from mojo.socketio.options import SocketOptions
+from mojo.socketio.server import SocketServer
+from mojo.socketio.threads import run_in_reactor
+from mojo.web.static import StaticFiles
+from mojo.web.templates import Templates
+
+_log = Logger()
+
+#: Seconds in which WebSocket clients may answer the farewell of a stopping service.
+GOODBYE_SECONDS = 3.0
+
+
+class MojoService(MultiService):
+    """
+    A project that runs.
+
+    Args:
+        reactor: the reactor; in a test, a ``Clock``.
+        settings: the settings.
+        apps: the apps, in order.
+        project_name: what the banner and the log call it.
+        path: the project's folder, if it is one on disk.
+        endpoints: where to listen, as endpoint strings; nowhere, for a service whose
+            `mounts` are put into another site.
+        now: gives the seconds since the epoch, for the cookies.
+
+    Attributes:
+        mounts: the resources that speak Socket.IO, by path: ``"/socket.io"`` and one for
+            each app, such as ``"/ChatSocket"``.
+        resource: the root of the service's own tree of URLs.
+        site: a Site for it.
+        cookies: makes and reads the visitors' cookies.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings | None = None,
+        apps: Iterable[App] = (),
+        *,
+        project_name: str = "",
+        path: Path | None = None,
+        endpoints: Sequence[str] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.settings = settings = settings or Settings()
+        self.project_name = project_name or settings.project_name or "mojo"
+        self.project_prefix = f"{path}{os.sep}" if path is not None else ""
+        self._reactor = reactor
+        self._apps = {app.name: app for app in apps}
+        self._path = path or Path.cwd()
+        self.cookies = VisitorCookies(
+            self._make_signer(),
+            now,
+            CookieAges(session=settings.session_max_age, login=settings.login_max_age),
+        )
+        self.proxies = TrustedProxies(settings.trusted_proxies)
+        self.origins = Origins(settings.allowed_origins)
+        self.static_files = StaticFiles(self._path / settings.static_path)
+        self.templates = self._make_templates()
+        self._registry = Registry(self._namespaces)
+        self._sockets = SocketServer(
+            reactor,
+            take_options(SocketOptions, settings),
+            observer=self._registry,
+            owner=self,
+        )
+        for app in self._apps.values():
+            if app.handler is not None:
+                self._sockets.add_namespace(app.namespace, app.handler, app.name)
+        self.mounts = make_mounts(
+            self._sockets, settings, self._apps.values(), self.cookies.identify, self._path
+        )
+        self.resource = make_tree(self, self.mounts, self._apps.values())
+        self.site = self.site_for(self.resource)
+        self._listening = Listening(reactor, endpoints, self.site)
+
+    @classmethod
+    def from_project(
+        cls, reactor: Any, project: Project, *, endpoints: Sequence[str] | None = None
+    ) -> MojoService:
+        """
+        Make the service of a project on disk.
+
+        Args:
+            reactor: the reactor.
+            project: the project.
+            endpoints: where to listen, in place of what the settings say.
+        Raises:
+            ProjectError: the apps' patterns or paths contradict each other.
+        """
+        return cls(
+            reactor,
+            project.settings,
+            project.apps,
+            project_name=project.name,
+            path=project.path,
+            endpoints=project.settings.endpoints if endpoints is None else endpoints,
+        )
+
+    # -- for resources and handlers, from any thread ---------------------------
+
+    @property
+    def current_sessions(self) -> Mapping[str, Visitor]:
+        """The visitors who are here, by session id; read-only, safe to iterate."""
+        return self._registry.visitors
+
+    @property
+    def logged_in_sessions(self) -> Mapping[str, Login]:
+        """The logins that are here, by user id; read-only, safe to iterate."""
+        return self._registry.logins
+
+    def session(self, session_id: str) -> Visitor:
+        """Give a visitor to send to, here or not."""
+        return self._registry.session(session_id)
+
+    def user(self, user_id: str | int) -> Login:
+        """Give a login to send to, here or not."""
+        return self._registry.user(user_id)
+
+    def app(self, name: str) -> BroadcastOperator:
+        """
+        Give everyone in an app, to send to.
+
+        Raises:
+            LookupError: there is no app of that name with a handler.
+        """
+        app = self._apps.get(name)
+        if app is None or app.handler is None:
+            known = ", ".join(repr(a.name) for a in self._apps.values() if a.handler)
+            raise LookupError(f"no app {name!r} has a socket handler; those that have: {known}")
+        return self._sockets.namespaces[app.namespace].operator
+
+    def emit(self, name: str, *args: Any, app: str | None = None) -> None:
+        """
+        Send an event to everyone in an app, or in all of them.
+
+        Args:
+            name: the event's name.
+            args: its arguments.
+            app: the app's name; every app, and every namespace below one, by default.
+        Raises:
+            UnsendableError: the name is reserved, or an argument cannot be sent.
+            LookupError: there is no such app.
+        """
+        if app is not None:
+            self.app(app).emit(name, *args)
+            return
+        message = messages.event(name, args)
+        for namespace in self._sockets.namespaces.values():
+            run_in_reactor(self._reactor, namespace.adapter.broadcast, message, (), ())
+
+    def log_out(self, session_id: str | None, user_id: str | int) -> None:
+        """
+        Take a login from the connections of one visitor.
+
+        Args:
+            session_id: the visitor.
+            user_id: the login.
+        """
+        run_in_reactor(self._reactor, self._registry.log_out, session_id, user_id)
+
+    def site_for(self, root: IResource) -> EngineSite:
+        """
+        Make a Site for a tree of yours in which `mounts` are.
+
+        A plain ``twisted.web.server.Site`` serves them too, but takes a request's body
+        in before it asks whether that is too long.
+        """
+        return EngineSite(
+            root,
+            {path.encode("utf-8"): mount.engine for path, mount in self.mounts.items()},
+            self._reactor,
+            max_body=self.settings.max_body,
+            log_request=self._log_request,
+        )
+
+    # -- IService -----------------------------------------------------------
+
+    def privilegedStartService(self) -> None:
+        """
+        Open the ports, while that may still be allowed.
+
+        Raises:
+            ListenError: one of them cannot be opened; the others are closed again.
+        """
+        self._listening.open()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """
+        Start.
+
+        Raises:
+            ListenError: see `privilegedStartService`.
+        """
+        self._listening.open()
+        current.bind(self)
+        super().startService()
+        if self._listening.addresses:
+            _log.info("{banner}", banner=self.banner())
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening, say goodbye, wait a little, and stop what is below."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._listening.close()
+        self._sockets.stop()
+        drained = DeferredList([mount.engine.when_drained() for mount in self.mounts.values()])
+        drained.addTimeout(GOODBYE_SECONDS, self._reactor, lambda *_: None)
+        await drained
+        # What was written last leaves in the turn after this one.
+        for _ in range(2):
+            await deferLater(self._reactor, 0)
+        current.unbind(self)
+        await super().stopService()
+
+    def banner(self) -> str:
+        """Say what is served, where, and whether the cookies are safe."""
+        lines = [f"Mojo serves {self.project_name}"]
+        shared = self.settings.socket_io.path
+        for app in self._apps.values():
+            if app.handler is not None:
+                name = app.name or "(project)"
+                own = f" and path {app.namespace}/" if app.name else ""
+                lines.append(f"  {name}: namespace {app.namespace} on {shared}{own}")
+            else:
+                lines.append(f"  {app.name}: pages")
+        lines += [f"  on {address}" for address in self._listening.addresses]
+        secret = "a secret made up for this run" if self._made_up_secret else "the project's secret"
+        lines.append(f"  cookies: sealed with {secret}, Secure where the visitor comes by https")
+        if self.settings.debug:
+            lines.append("  DEBUG is on: visitors see errors")
+        return "\n".join(lines)
+
+    # -- making the parts ---------------------------------------------------
+
+    def _namespaces(self) -> Collection[Namespace]:
+        return self._sockets.namespaces.values()
+
+    def _make_signer(self) -> Signer:
+        secret = self.settings.cookie_secret
+        self._made_up_secret = not secret
+        if not secret:
+            secret = secrets.token_urlsafe(48)
+        return Signer(secret, self.settings.cookie_secret_fallbacks)
+
+    def _make_templates(self) -> Templates:
+        own = self._path / self.settings.template_path
+        return Templates(
+            own if own.is_dir() else None,
+            {app.name: app.templates for app in self._apps.values() if app.templates is not None},
+            reload=self.settings.debug,
+        )
+
+    def _log_request(self, request: Request) -> None:
+        path = request.path.decode("latin-1")
+        if path.rstrip("/") in self.mounts:
+            return
+        _log.info(
+            "{address} {method} {path} {status} {size}",
+            address=self.proxies.peer(request).address,
+            method=request.method.decode("latin-1"),
+            path=path,
+            status=request.code,
+            size=request.sentLength,
+        )

@@ -1,0 +1,1 @@
+"""Visitors and logins: the signer of their cookies, and the registry of who is here."""

@@ -1,0 +1,250 @@
+"""
+Who is here: the visitors and logins that have a connection to this process.
+
+Rooms answer who gets a message; the registry answers who is here.  A visitor is one
+``session_id`` with every tab and every app; a login is one user with every session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+from mojo.sessions.cookies import user_key
+from mojo.socketio import message as messages
+from mojo.socketio.connection import Connection
+from mojo.socketio.handler import MojoSocketHandler
+from mojo.socketio.namespace import Namespace, session_room, user_room
+from mojo.socketio.rooms import Room
+from mojo.socketio.threads import run_in_reactor
+
+
+class Presence:
+    """
+    Some connections of one kind of room, in whatever apps they are.
+
+    Args:
+        registry: knows the connections.
+        room: the room that all of them are in.
+    """
+
+    def __init__(self, registry: Registry, room: Room) -> None:
+        self._registry = registry
+        self._room = room
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Presence) and (self._registry, self._room) == (
+            other._registry,
+            other._room,
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._room)
+
+    @property
+    def connections(self) -> tuple[MojoSocketHandler, ...]:
+        """The handlers of this process that are connected: every tab, every app."""
+        return tuple(cast(MojoSocketHandler, connection.handler) for connection in self._here())
+
+    @property
+    def apps(self) -> frozenset[str]:
+        """The names of the apps that they are connected to."""
+        return frozenset(connection.namespace.app for connection in self._here())
+
+    def emit(self, name: str, *args: Any) -> None:
+        """
+        Send an event to every connection, in every app; from any thread.
+
+        Raises:
+            UnsendableError: the name is reserved, or an argument cannot be sent.
+        """
+        message = messages.event(name, args)
+        for namespace in self._registry.namespaces():
+            run_in_reactor(namespace.clock, namespace.adapter.broadcast, message, {self._room}, ())
+
+    def send(self, *args: Any) -> None:
+        """Send the event that ``socket.on("message")`` hears."""
+        self.emit("message", *args)
+
+    def close(self) -> None:
+        """End every connection; the clients are told and do not come back by themselves."""
+        for connection in self._here():
+            connection.disconnect()
+
+    def _here(self) -> Collection[Connection]:
+        return self._registry.connections_in(self._room)
+
+
+class Visitor(Presence):
+    """
+    One visitor: a ``session_id`` with all its connections.
+
+    Attributes:
+        session_id: the id in the visitor's cookie.
+    """
+
+    def __init__(self, registry: Registry, session_id: str) -> None:
+        super().__init__(registry, session_room(session_id))
+        self.session_id = session_id
+
+    def __repr__(self) -> str:
+        return f"<Visitor with {len(self._here())} connections>"
+
+    @property
+    def user_ids(self) -> frozenset[str]:
+        """The logins of the connections; more than one if the login changed."""
+        return frozenset(c.user_id for c in self._here() if c.user_id is not None)
+
+
+class Login(Presence):
+    """
+    One user: all connections that are logged in as this one.
+
+    Attributes:
+        user_id: the id in the users' cookies.
+    """
+
+    def __init__(self, registry: Registry, user_id: str) -> None:
+        super().__init__(registry, user_room(user_id))
+        self.user_id = user_id
+
+    def __repr__(self) -> str:
+        return f"<Login {self.user_id!r} with {len(self._here())} connections>"
+
+    @property
+    def session_ids(self) -> frozenset[str]:
+        """The visitors among them: one for each browser."""
+        return frozenset(c.session_id for c in self._here() if c.session_id is not None)
+
+
+class Registry:
+    """
+    The connections of this process by visitor and by login.
+
+    It is the `Observer` of a `SocketServer`.
+
+    Args:
+        namespaces: gives the namespaces of the server.
+    """
+
+    def __init__(self, namespaces: Callable[[], Collection[Namespace]]) -> None:
+        self.namespaces = namespaces
+        self._here: dict[Room, dict[Connection, None]] = {}
+        self._visitors: dict[str, Visitor] = {}
+        self._logins: dict[str, Login] = {}
+        self.visitors: Mapping[str, Visitor] = PresenceView(self._visitors, _session_key)
+        self.logins: Mapping[str, Login] = PresenceView(self._logins, user_key)
+
+    def session(self, session_id: str) -> Visitor:
+        """Give a visitor, who need not be here: nobody hears what is sent then."""
+        return self._visitors.get(session_id) or Visitor(self, session_id)
+
+    def user(self, user_id: str | int) -> Login:
+        """Give a login, which need not be here."""
+        key = user_key(user_id)
+        return self._logins.get(key) or Login(self, key)
+
+    def connections_in(self, room: Room) -> Collection[Connection]:
+        """Give the open connections of a visitor's or a login's room."""
+        return tuple(self._here.get(room, ()))
+
+    def log_out(self, session_id: str | None, user_id: str | int, reason: str = "logout") -> None:
+        """
+        Take a login from the connections that one visitor has with it.
+
+        Args:
+            session_id: the visitor; ``None`` for connections without a visitor's cookie.
+            user_id: the login; other logins of the visitor stay.
+            reason: what the handlers' ``on_logout`` is told.
+        """
+        for connection in self.connections_in(user_room(user_key(user_id))):
+            if connection.session_id == session_id:
+                connection.log_out(reason)
+
+    # -- Observer -----------------------------------------------------------
+
+    def connection_opened(self, connection: Connection) -> None:
+        """Count a connection in; an anonymous one is in neither mapping."""
+        if connection.session_id is not None:
+            session_id = connection.session_id
+            if session_id not in self._visitors:
+                self._visitors[session_id] = Visitor(self, session_id)
+            self._here.setdefault(session_room(session_id), {})[connection] = None
+        if connection.user_id is not None:
+            user_id = connection.user_id
+            if user_id not in self._logins:
+                self._logins[user_id] = Login(self, user_id)
+            self._here.setdefault(user_room(user_id), {})[connection] = None
+
+    def connection_logged_out(self, connection: Connection, user_id: str) -> None:
+        """Count a connection out of its login."""
+        if self._leave(connection, user_room(user_id)):
+            del self._logins[user_id]
+
+    def connection_closed(self, connection: Connection) -> None:
+        """Count a connection out."""
+        session_id, user_id = connection.session_id, connection.user_id
+        if session_id is not None and self._leave(connection, session_room(session_id)):
+            del self._visitors[session_id]
+        if user_id is not None and self._leave(connection, user_room(user_id)):
+            del self._logins[user_id]
+
+    def _leave(self, connection: Connection, room: Room) -> bool:
+        """Take a connection out of a room; say whether it was the last one there."""
+        here = self._here.get(room)
+        if here is None or connection not in here:
+            return False
+        del here[connection]
+        if not here:
+            del self._here[room]
+        return not here
+
+
+Kind = TypeVar("Kind", bound=Presence)
+
+
+class PresenceView(Mapping[str, Kind], Generic[Kind]):
+    """
+    A read-only mapping over those who are here now.
+
+    Iterating goes over those who were here when it began: they may come and go
+    meanwhile, in this thread or another.
+
+    Args:
+        present: the dict behind it.
+        key: makes a key of what is looked up.
+    """
+
+    def __init__(self, present: dict[str, Kind], key: Callable[[Any], str | None]) -> None:
+        self._present = present
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} present>"
+
+    def __getitem__(self, key: Any) -> Kind:
+        try:
+            found = self._key(key)
+        except (TypeError, ValueError):
+            found = None
+        if found is None:
+            raise KeyError(key)
+        return self._present[found]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._present))
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def values(self) -> Collection[Kind]:  # type: ignore[override]
+        """Give those who are here now."""
+        return tuple(self._present.values())
+
+    def items(self) -> Collection[tuple[str, Kind]]:  # type: ignore[override]
+        """Give those who are here now, with their ids."""
+        return tuple(self._present.items())
+
+
+def _session_key(session_id: Any) -> str | None:
+    return session_id if isinstance(session_id, str) else None

@@ -1,0 +1,323 @@
+"""
+The settings of a project: their names, their defaults, and what makes them wrong.
+
+All problems are found at once, and each names its setting.  Times are in seconds and
+sizes in bytes.  Pure: a mapping comes in, a `Settings` comes out.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from ipaddress import ip_network
+from typing import Any
+
+from mojo.errors import SettingsError
+
+Check = Callable[[Any], str | None]
+
+_DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
+_TRANSPORTS = ("polling", "websocket")
+
+
+def _is(kind: type, what: str) -> Check:
+    def check(value: Any) -> str | None:
+        good = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+        return None if good else f"must be {what}, not {_kind_of(value)}"
+
+    return check
+
+
+def _number(what: str, *, above: float = 0.0) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"must be a number of {what}, not {_kind_of(value)}"
+        if not above <= value < float("inf"):
+            return f"must be {above:g} {what} or more, not {value!r}"
+        return None
+
+    return check
+
+
+def _count(what: str, *, least: int) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return f"must be a whole number of {what}, not {_kind_of(value)}"
+        return None if value >= least else f"must be {least} {what} or more, not {value}"
+
+    return check
+
+
+def _texts(what: str, check_item: Check = lambda _: None) -> Check:
+    def check(value: Any) -> str | None:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return f"must be a list of {what}, not {_kind_of(value)}"
+        for item in value:
+            if not isinstance(item, str):
+                return f"must be a list of {what}, but holds {_kind_of(item)}"
+            problem = check_item(item)
+            if problem is not None:
+                return f"holds {item!r}, which {problem}"
+        return None
+
+    return check
+
+
+def _optional(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _proxy(entry: str) -> str | None:
+    if entry == "unix":
+        return None
+    try:
+        ip_network(entry, strict=False)
+    except ValueError:
+        return "is no IP address, network or 'unix'"
+    return None
+
+
+def _origin(entry: str) -> str | None:
+    if entry in ("*", "null"):
+        return None
+    scheme, separator, rest = entry.partition("://")
+    if not separator or not scheme.isalnum() or not rest or "/" in rest:
+        return "is no origin, such as 'https://example.com'"
+    return None
+
+
+def _transport(entry: str) -> str | None:
+    return None if entry in _TRANSPORTS else f"is none of {', '.join(map(repr, _TRANSPORTS))}"
+
+
+def _path(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"must be a URL path, not {_kind_of(value)}"
+    if not value.startswith("/") or not value.strip("/") or any(c in value for c in "?# "):
+        return f"must be a URL path such as '/socket.io/', not {value!r}"
+    return None
+
+
+def _kind_of(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _setting(default: Any, check: Check) -> Any:
+    metadata = {"check": check}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketIOSettings:
+    """
+    The ``SOCKET_IO`` setting.  The attributes are its keys, in the reference's names.
+
+    Attributes:
+        path: the shared URL path.
+        transports: which transports are served.
+        ping_interval: seconds from one heartbeat to the next.
+        ping_timeout: seconds to answer a heartbeat.
+        upgrade_timeout: seconds for a move from long-polling to WebSocket.
+        connect_timeout: seconds to join a first namespace.
+        close_timeout: seconds to fetch what is owed after a close.
+        max_payload: most bytes of a message.
+        allow_upgrades: whether long-polling may move to WebSocket.
+        http_compression: least bytes of a response that is compressed; 0 is never.
+        max_attachments: most binary attachments of a packet.
+        attachment_timeout: seconds from one attachment to the next.
+        max_unjoined: most clients that have joined no namespace yet.
+        max_queued_events: events of a connection that wait before it is not read.
+        serve_client: whether the browser's client is served below ``path``.
+        client_path: the folder of ``socket.io.js``; by default the project's
+            ``node_modules/socket.io-client/dist``.
+    """
+
+    path: str = _setting("/socket.io/", _path)
+    transports: Sequence[str] = _setting(_TRANSPORTS, _texts("transports", _transport))
+    ping_interval: float = _setting(25.0, _number("seconds", above=0.001))
+    ping_timeout: float = _setting(20.0, _number("seconds", above=0.001))
+    upgrade_timeout: float = _setting(10.0, _number("seconds", above=0.001))
+    connect_timeout: float = _setting(45.0, _number("seconds", above=0.001))
+    close_timeout: float = _setting(30.0, _number("seconds", above=0.001))
+    max_payload: int = _setting(1_000_000, _count("bytes", least=1))
+    allow_upgrades: bool = _setting(True, _is(bool, "True or False"))
+    http_compression: int = _setting(1024, _count("bytes", least=0))
+    max_attachments: int = _setting(10, _count("attachments", least=0))
+    attachment_timeout: float = _setting(60.0, _number("seconds", above=0.001))
+    max_unjoined: int = _setting(10_000, _count("clients", least=1))
+    max_queued_events: int = _setting(100, _count("events", least=1))
+    serve_client: bool = _setting(True, _is(bool, "True or False"))
+    client_path: str | None = _setting(None, _optional(_is(str, "a path")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    A project's settings.  The attributes are their names in lower case.
+
+    Attributes:
+        debug: whether weak secrets are let pass and errors are shown to visitors.
+        project_name: what the banner and the log call it; by default the folder's name.
+        listen: endpoint strings: ``["tcp:8000", "unix:/run/mojo.sock"]``.
+        listen_port: a port on all addresses, in place of ``listen``.
+        cookie_secret: what the keys of the cookies are derived from.
+        cookie_secret_fallbacks: earlier secrets, still good for opening.
+        session_max_age: seconds that a ``session_id`` cookie is good.
+        login_max_age: seconds that a ``logged_in`` cookie is good.
+        installed_apps: the folders under ``Apps/`` that are served, in this order; by
+            default all of them, by name.
+        static_path: the folder of static files, in the project.
+        template_path: the folder of the project's own templates, in the project.
+        login_url: where pages send who has to log in.
+        trusted_proxies: whose ``X-Forwarded-*`` headers are believed.
+        allowed_origins: other origins whose pages may connect.
+        max_body: most bytes of a request to a page.
+        socket_io: see `SocketIOSettings`.
+    """
+
+    debug: bool = _setting(False, _is(bool, "True or False"))
+    project_name: str = _setting("", _is(str, "text"))
+    listen: Sequence[str] = _setting((), _texts("endpoint strings"))
+    listen_port: int | None = _setting(None, _optional(_count("port", least=0)))
+    cookie_secret: str = _setting("", _is(str, "text"))
+    cookie_secret_fallbacks: Sequence[str] = _setting((), _texts("secrets"))
+    session_max_age: float = _setting(365 * 86400.0, _number("seconds", above=1))
+    login_max_age: float = _setting(14 * 86400.0, _number("seconds", above=1))
+    installed_apps: Sequence[str] | None = _setting(None, _optional(_texts("app names")))
+    static_path: str = _setting("static", _is(str, "a path"))
+    template_path: str = _setting("templates", _is(str, "a path"))
+    login_url: str = _setting("/login", _path)
+    trusted_proxies: Sequence[str] = _setting((), _texts("proxies", _proxy))
+    allowed_origins: Sequence[str] = _setting((), _texts("origins", _origin))
+    max_body: int = _setting(10_000_000, _count("bytes", least=0))
+    socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Where to listen, as endpoint strings."""
+        if self.listen:
+            return self.listen
+        return (_DEFAULT_LISTEN,) if self.listen_port is None else (f"tcp:{self.listen_port}",)
+
+
+def read_settings(
+    values: Mapping[str, Any],
+    overrides: Iterable[tuple[str, Any]] = (),
+    *,
+    source: str = "",
+    weakness_of: Callable[[str], str | None] = lambda _: None,
+) -> Settings:
+    """
+    Make the settings from a project's upper-case names.
+
+    Args:
+        values: a module's names and their values; names that are not all upper-case
+            are the project's own business.
+        overrides: names and values that replace them; ``SOCKET_IO.path`` is one key.
+        source: the file they came from, for the error.
+        weakness_of: says what is wrong with a secret.
+    Raises:
+        SettingsError: with every problem there is.
+    """
+    problems: list[str] = []
+    upper = {name: value for name, value in values.items() if name.isupper() and name[0] != "_"}
+    _override(upper, overrides, problems)
+    socket_io = upper.pop("SOCKET_IO", {})
+    given = _checked(Settings, {name.lower(): upper[name] for name in upper}, str.upper, problems)
+    if isinstance(socket_io, Mapping):
+        sockets = _checked(SocketIOSettings, dict(socket_io), _key_label, problems, strict=True)
+        given["socket_io"] = SocketIOSettings(**sockets)
+    else:
+        problems.append(f"SOCKET_IO must be a dict, not {_kind_of(socket_io)}")
+    settings = Settings(**given)
+    problems += _secret_problems(settings, weakness_of)
+    if settings.listen and settings.listen_port is not None:
+        problems.append("LISTEN and LISTEN_PORT cannot both be set")
+    if settings.listen_port is not None and settings.listen_port > 65535:
+        problems.append(f"LISTEN_PORT must be a port, not {settings.listen_port}")
+    if problems:
+        raise SettingsError(problems, source)
+    return settings
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """
+    Read ``NAME=VALUE`` of the command line.
+
+    Args:
+        text: the value is a Python literal, or else plain text; a name such as
+            ``SOCKET_IO.ping_interval`` is one key of a dict.
+    Raises:
+        SettingsError: there is no ``=``, or no name before it.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise SettingsError([f"{text!r} is not NAME=VALUE"])
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return name.strip(), value
+
+
+def _override(
+    values: dict[str, Any], overrides: Iterable[tuple[str, Any]], problems: list[str]
+) -> None:
+    known = {f.name.upper() for f in fields(Settings)}
+    for name, value in overrides:
+        outer, dot, key = name.partition(".")
+        if outer not in known and outer not in values:
+            problems.append(f"{outer} is no setting of Mojo")
+        elif not dot:
+            values[name] = value
+        elif isinstance(values.setdefault(outer, {}), Mapping):
+            values[outer] = {**values[outer], key: value}
+        else:
+            problems.append(f"{outer} is no dict that could have a key {key!r}")
+
+
+def _key_label(key: str) -> str:
+    return f"SOCKET_IO[{key!r}]"
+
+
+def _checked(
+    kind: type,
+    values: dict[str, Any],
+    label: Callable[[str], str],
+    problems: list[str],
+    *,
+    strict: bool = False,
+) -> dict[str, Any]:
+    """Take from the values those that are settings of a kind, and are good."""
+    known: dict[str, Field[Any]] = {f.name: f for f in fields(kind)}
+    good: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
+            hint = f"; did you mean {label(close[0])}?" if close else ""
+            # A project may have upper-case names of its own, but a near miss is a slip.
+            if strict or close:
+                problems.append(f"{label(name)} is no setting of Mojo{hint}")
+            continue
+        check: Check | None = known[name].metadata.get("check")
+        problem = check(value) if check is not None else None
+        if problem is not None:
+            problems.append(f"{label(name)} {problem}")
+        else:
+            good[name] = tuple(value) if isinstance(value, list) else value
+    return good
+
+
+def _secret_problems(settings: Settings, weakness_of: Callable[[str], str | None]) -> Iterable[str]:
+    if settings.debug:
+        return
+    if not settings.cookie_secret:
+        yield "COOKIE_SECRET is not set (only with DEBUG = True is one made up at each start)"
+    elif (weakness := weakness_of(settings.cookie_secret)) is not None:
+        yield f"COOKIE_SECRET is too weak: it {weakness}"
+    for number, secret in enumerate(settings.cookie_secret_fallbacks):
+        if (weakness := weakness_of(secret)) is not None:
+            yield f"COOKIE_SECRET_FALLBACKS[{number}] is too weak: it {weakness}"

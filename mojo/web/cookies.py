@@ -1,0 +1,150 @@
+"""The cookie half of a request handler: plain cookies, and sealed ones."""
+
+from __future__ import annotations
+
+import re
+from typing import overload
+
+from twisted.web.server import Request
+
+from mojo.engineio.handshake import Cookies, read_cookies
+from mojo.web.host import Host
+
+# RFC 6265 section 4.1.1: what may be in a name and in a value.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")
+_ATTRIBUTE = re.compile(r"[!-:<-~]+")
+_SAME_SITE = {"lax": "Lax", "strict": "Strict", "none": "None"}
+
+_DAY = 86400.0
+
+
+class Beginning:
+    """The root of request handlers and of what is mixed into them, in whatever order."""
+
+    def begin(self) -> None:
+        """Called before anything else; mixins extend it, handlers override ``prepare``."""
+
+
+class CookieMethods(Beginning):
+    """Methods of `MojoRequestHandler` about cookies."""
+
+    request: Request
+    mojo: Host
+    _cookies: Cookies | None = None
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the visitor came by https, past trusted proxies."""
+        return self.mojo.proxies.peer(self.request).secure
+
+    @property
+    def cookies(self) -> Cookies:
+        """The request's cookies by name; one that comes twice has both values."""
+        if self._cookies is None:
+            raw = self.request.requestHeaders.getRawHeaders(b"cookie", [])
+            self._cookies = read_cookies(value.decode("latin-1") for value in raw)
+        return self._cookies
+
+    @overload
+    def get_cookie(self, name: str) -> str | None: ...
+    @overload
+    def get_cookie(self, name: str, default: str) -> str: ...
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """Give a plain cookie of the request."""
+        values = self.cookies.get(name)
+        return values[0] if values else default
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: float | None = None,
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool | None = None,
+        httponly: bool = True,
+        samesite: str = "Lax",
+    ) -> None:
+        """
+        Set a plain cookie, which the visitor can read and change.
+
+        Args:
+            name: letters, digits and ``!#$%&'*+-.^_`|~``.
+            value: printable ASCII without spaces, commas, semicolons, backslashes and
+                double quotes.
+            max_age: seconds to keep it; by default until the browser is closed.
+            path: below which it is sent.
+            domain: to whose hosts it is sent; by default to this host alone.
+            secure: whether it is only sent by https; by default if the visitor came so.
+            httponly: whether scripts of the page cannot see it.
+            samesite: ``"Lax"``, ``"Strict"`` or ``"None"``.
+        Raises:
+            ValueError: one of these cannot stand in a header.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a cookie's name")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the value of cookie {name!r} cannot stand in a header")
+        if samesite.lower() not in _SAME_SITE:
+            raise ValueError(f"samesite of cookie {name!r} cannot be {samesite!r}")
+        parts = [f"{name}={value}"]
+        for attribute, text in (("Path", path), ("Domain", domain)):
+            if text is not None:
+                if not _ATTRIBUTE.fullmatch(text):
+                    raise ValueError(f"{attribute} of cookie {name!r} cannot be {text!r}")
+                parts.append(f"{attribute}={text}")
+        if max_age is not None:
+            parts.append(f"Max-Age={int(max_age)}")
+        if self.is_secure if secure is None else secure:
+            parts.append("Secure")
+        if httponly:
+            parts.append("HttpOnly")
+        parts.append(f"SameSite={_SAME_SITE[samesite.lower()]}")
+        # One header for each name: what was set before in this request is replaced.
+        kept = [c for c in self.request.cookies if not c.startswith(f"{name}=".encode())]
+        self.request.cookies[:] = [*kept, "; ".join(parts).encode("ascii")]
+
+    def clear_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Take a cookie from the browser."""
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain)
+
+    def get_secure_cookie(self, name: str, *, max_age: float = 31 * _DAY) -> str | None:
+        """
+        Give what a sealed cookie holds.
+
+        Args:
+            name: the cookie's name.
+            max_age: seconds from its sealing for which it is good.
+        Returns:
+            ``None`` for a cookie that is not there, forged, of another name, or too old.
+        """
+        opened = self.mojo.cookies.open(name, self.cookies, max_age)
+        return opened.value if opened is not None else None
+
+    def set_secure_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: float | None = 30 * _DAY,
+        path: str = "/",
+        domain: str | None = None,
+        samesite: str = "Lax",
+    ) -> None:
+        """
+        Set a cookie that the visitor can neither read nor change.
+
+        Args:
+            name: the cookie's name; a value sealed under one is no good under another.
+            value: any text of up to about 3,000 bytes.
+            max_age: see `set_cookie`.
+            path: see `set_cookie`.
+            domain: see `set_cookie`.
+            samesite: see `set_cookie`.
+        Raises:
+            ValueError: see `set_cookie`; or the value is too long.
+        """
+        sealed = self.mojo.cookies.seal(name, value)
+        self.set_cookie(name, sealed, max_age=max_age, path=path, domain=domain, samesite=samesite)

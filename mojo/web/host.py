@@ -1,0 +1,27 @@
+"""What the request handlers need of the service they belong to."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mojo.engineio.handshake import Origins
+from mojo.engineio.proxies import TrustedProxies
+from mojo.sessions.cookies import VisitorCookies
+from mojo.settings import Settings
+from mojo.web.static import StaticFiles
+from mojo.web.templates import Templates
+
+
+class Host(Protocol):
+    """The service, as pages see it."""
+
+    project_name: str
+    settings: Settings
+    cookies: VisitorCookies
+    proxies: TrustedProxies
+    origins: Origins
+    static_files: StaticFiles
+    templates: Templates
+
+    def log_out(self, session_id: str | None, user_id: Any) -> None:
+        """Take a login from a visitor's connections."""

@@ -1,0 +1,106 @@
+"""
+Static files: below ``/static/``, without listings, with addresses that change with them.
+
+`StaticFiles.url` adds a piece of the file's hash to its address; what is asked for with
+the right piece may be kept for a year, and anything else is asked for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.parse import quote
+
+from twisted.python.filepath import InsecurePath
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+from twisted.web.static import File
+
+from mojo.web.errors import not_found
+
+PREFIX = "/static/"
+_YEAR = 365 * 86400
+
+
+class StaticFiles:
+    """
+    The static files of a project.
+
+    Args:
+        folder: where they are; it need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._hashes: dict[str, tuple[int, int, str]] = {}
+
+    def url(self, path: str) -> str:
+        """
+        Give the address of a file.
+
+        Args:
+            path: below the folder: ``"css/site.css"``.
+        """
+        url = PREFIX + quote(path)
+        version = self.version_of(path)
+        return f"{url}?v={version}" if version else url
+
+    def version_of(self, path: str) -> str | None:
+        """Give a piece of the hash of a file, or ``None`` if there is no such file."""
+        file = (self._folder / path).resolve()
+        if not file.is_relative_to(self._folder.resolve()) or not file.is_file():
+            return None
+        status = file.stat()
+        known = self._hashes.get(path)
+        if known is None or known[:2] != (status.st_mtime_ns, status.st_size):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+            known = self._hashes[path] = (status.st_mtime_ns, status.st_size, digest)
+        return known[2]
+
+    def path_of(self, file: str) -> str:
+        """Give the path below the folder of a file in it."""
+        return Path(file).relative_to(self._folder).as_posix()
+
+    def resource(self) -> IResource:
+        """Give the resource to be put below ``/static``."""
+        return _StaticFile(str(self._folder), self)
+
+
+class _StaticFile(File):
+    """One file or folder of a `StaticFiles`."""
+
+    childNotFound = not_found  # type: ignore[assignment]
+
+    def __init__(self, path: str, files: StaticFiles) -> None:
+        super().__init__(path, defaultType="application/octet-stream")
+        self._files = files
+
+    def createSimilarFile(self, path: str) -> _StaticFile:
+        """Make the resource of a child."""
+        return type(self)(path, self._files)
+
+    def directoryListing(self) -> IResource:
+        """Show no folder's content."""
+        return not_found
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """Find a child; names that begin with a dot are not for visitors."""
+        if path.startswith(b"."):
+            return not_found
+        try:
+            child: IResource = super().getChild(path, request)
+        except (InsecurePath, ValueError):
+            return not_found
+        return child
+
+    def render_GET(self, request: Request) -> object:
+        """Send the file."""
+        request.setHeader(b"x-content-type-options", b"nosniff")
+        wanted = (request.args or {}).get(b"v", [b""])[0].decode("ascii", "replace")
+        if wanted and wanted == self._files.version_of(self._files.path_of(self.path)):
+            request.setHeader(b"cache-control", b"public, max-age=%d, immutable" % _YEAR)
+        else:
+            request.setHeader(b"cache-control", b"no-cache")
+        return super().render_GET(request)
+
+    render_HEAD = render_GET
