@@ -28,7 +28,7 @@ from mojo.listening import Listening
 from mojo.project.app import App
 from mojo.project.loader import Project
 from mojo.sessions import current
-from mojo.sessions.cookies import CookieAges, VisitorCookies
+from mojo.sessions.cookies import CookieAges, VisitorCookies, user_key
 from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.signer import Signer
 from mojo.settings import Settings
@@ -197,7 +197,8 @@ class MojoService(MultiService):
             session_id: the visitor.
             user_id: the login.
         """
-        run_in_reactor(self._reactor, self._registry.log_out, session_id, user_id)
+        key = user_key(user_id)
+        run_in_reactor(self._reactor, self._sockets.log_out, session_id, key, "logout")
 
     def site_for(self, root: IResource) -> EngineSite:
         """

@@ -148,19 +148,6 @@ class Registry:
         """Give the open connections of a visitor's or a login's room."""
         return tuple(self._here.get(room, ()))
 
-    def log_out(self, session_id: str | None, user_id: str | int, reason: str = "logout") -> None:
-        """
-        Take a login from the connections that one visitor has with it.
-
-        Args:
-            session_id: the visitor; ``None`` for connections without a visitor's cookie.
-            user_id: the login; other logins of the visitor stay.
-            reason: what the handlers' ``on_logout`` is told.
-        """
-        for connection in self.connections_in(user_room(user_key(user_id))):
-            if connection.session_id == session_id:
-                connection.log_out(reason)
-
     # -- Observer -----------------------------------------------------------
 
     def connection_opened(self, connection: Connection) -> None:

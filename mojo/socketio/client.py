@@ -52,14 +52,27 @@ class Client:
         server: what it is a client of.
         routes: the namespaces of its mount, by their names on the wire.
         session: what carries its packets.
+
+    Attributes:
+        user_id: the login of the handshake, until the visitor logs out.
     """
 
-    __slots__ = ("_connections", "_decoder", "_left", "_paused", "_routes", "_server", "session")
+    __slots__ = (
+        "_connections",
+        "_decoder",
+        "_left",
+        "_paused",
+        "_routes",
+        "_server",
+        "session",
+        "user_id",
+    )
 
     def __init__(
         self, server: ClientHost, routes: Mapping[str, Namespace], session: EngineSession
     ) -> None:
         self.session = session
+        self.user_id = session.handshake.user_id
         self._server = server
         self._routes = routes
         self._decoder = Decoder(server.options.max_attachments)
@@ -139,6 +152,14 @@ class Client:
         connection = namespace.connect(self, packet.namespace, auth)
         self._connections[packet.namespace] = connection
         connection.open()
+
+    # -- from the server ----------------------------------------------------
+
+    def log_out(self, reason: str) -> None:
+        """Take the login away, from every connection and from those still to come."""
+        self.user_id = None
+        for connection in list(self._connections.values()):
+            connection.log_out(reason)
 
     # -- from the connections -----------------------------------------------
 

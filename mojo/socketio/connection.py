@@ -54,6 +54,7 @@ class Carrier(Protocol):
     """What carries a connection's packets: its client."""
 
     session: EngineSession
+    user_id: str | None
 
     def send(self, packets: Iterable[EnginePacket]) -> None:
         """Send Engine.IO packets."""

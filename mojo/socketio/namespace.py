@@ -93,7 +93,7 @@ class Namespace:
 
     def connect(self, client: Carrier, wire_name: str, auth: dict[str, Any]) -> Connection:
         """Make a connection; its ``open`` must follow at once."""
-        request = SocketRequest(client.session.handshake, auth)
+        request = SocketRequest(client.session.handshake, auth, client.user_id)
         connection = Connection(self, client, wire_name, self._host.new_id(), request)
         # Before the app is asked, so that what it sends to everyone in on_open reaches
         # the newcomer too; nothing leaves before the client was told it is connected.

@@ -37,13 +37,16 @@ class SocketRequest:
     Attributes:
         auth: what the client gave as ``auth``, an object; ``{}`` if nothing.
         handshake: the facts behind the other attributes.
+        user_id: the login when the client connected here; ``None`` if it had logged out
+            since the handshake.
     """
 
-    __slots__ = ("auth", "handshake")
+    __slots__ = ("auth", "handshake", "user_id")
 
-    def __init__(self, handshake: Handshake, auth: dict[str, Any]) -> None:
+    def __init__(self, handshake: Handshake, auth: dict[str, Any], user_id: str | None) -> None:
         self.handshake = handshake
         self.auth = auth
+        self.user_id = user_id
 
     def __repr__(self) -> str:
         # Neither auth nor cookies nor query: there are secrets among them.
@@ -80,11 +83,6 @@ class SocketRequest:
     def session_id(self) -> str | None:
         """The visitor, as the handshake's cookies had it."""
         return self.handshake.session_id
-
-    @property
-    def user_id(self) -> str | None:
-        """The login, as the handshake's cookies had it."""
-        return self.handshake.user_id
 
     @property
     def headers(self) -> Headers:

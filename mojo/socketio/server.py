@@ -78,6 +78,7 @@ class SocketServer:
         self._unjoined: Deadlines[Client] = Deadlines(
             clock, self.options.connect_timeout, _joined_nothing
         )
+        self._logged_in: dict[str, dict[Client, None]] = {}
         self._namespaces: dict[str, Namespace] = {}
         self._engines: list[EngineServer] = []
 
@@ -142,6 +143,23 @@ class SocketServer:
         for engine in self._engines:
             engine.stop()
 
+    def log_out(self, session_id: str | None, user_id: str, reason: str) -> None:
+        """
+        Take a login from the clients that one visitor has with it.
+
+        A client without any connection counts too: what it connects to later, on the
+        same session, it connects to without the login.
+
+        Args:
+            session_id: the visitor; ``None`` for clients without a visitor's cookie.
+            user_id: the login; other logins of the visitor stay.
+            reason: what the handlers' ``on_logout`` is told.
+        """
+        for client in tuple(self._logged_in.get(user_id, ())):
+            if client.session.handshake.session_id == session_id:
+                self._forget_login(client)
+                client.log_out(reason)
+
     # -- from the clients -----------------------------------------------------
 
     def client_arrived(self, client: Client) -> None:
@@ -152,6 +170,8 @@ class SocketServer:
         number of them the one that has waited longest goes: a flood then pushes out
         its own, while a client that joins, which takes it milliseconds, is not held up.
         """
+        if client.user_id is not None:
+            self._logged_in.setdefault(client.user_id, {})[client] = None
         self._unjoined.start(client)
         if len(self._unjoined) > self.options.max_unjoined:
             oldest = self._unjoined.oldest()
@@ -165,8 +185,15 @@ class SocketServer:
 
     def client_gone(self, client: Client) -> None:
         """Forget a client."""
+        self._forget_login(client)
         self._unjoined.stop(client)
         self._attachments.stop(client)
+
+    def _forget_login(self, client: Client) -> None:
+        clients = self._logged_in.get(client.user_id or "", {})
+        clients.pop(client, None)
+        if not clients and client.user_id is not None:
+            self._logged_in.pop(client.user_id, None)
 
     def attachment_awaited(self, client: Client) -> None:
         """Give a client some time for the next attachment of a packet."""

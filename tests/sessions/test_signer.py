@@ -1,0 +1,123 @@
+"""`mojo.sessions.signer`: one class for each attack."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo.sessions.signer import Opened, Signer, weakness_of
+
+SECRET = "correct horse battery staple 0123456789"
+OTHER = "a different secret, just as long 0123456789"
+NOW = 1_700_000_000.0
+DAY = 86400.0
+
+
+class SealTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.signer = Signer(SECRET)
+
+    def seal(self, value: str = "value", name: str = "session_id") -> str:
+        return self.signer.seal(name, value, now=NOW)
+
+    def open(self, token: str, name: str = "session_id", now: float = NOW, signer=None):
+        return (signer or self.signer).open(name, token, now=now, max_age=DAY)
+
+    def test_round_trip(self) -> None:
+        for value in ("value", "", "é \x00 \U0001f600", "x" * 2000):
+            self.assertEqual(self.open(self.seal(value)), Opened(value, int(NOW)))
+
+    def test_is_a_cookie_value(self) -> None:
+        """Letters, digits, ``-``, ``_`` and ``=``: nothing that a header would mind."""
+        self.assertRegex(self.seal("; path=/\r\n"), r"\A[\w=-]+\Z")
+
+    def test_value_is_not_readable(self) -> None:
+        import base64
+
+        self.assertNotIn(b"value", base64.urlsafe_b64decode(self.seal("value value value")))
+
+    def test_two_seals_differ(self) -> None:
+        self.assertNotEqual(self.seal(), self.seal())
+
+    def test_too_long(self) -> None:
+        with self.assertRaises(ValueError):
+            self.seal("x" * 4000)
+
+
+class TamperTests(SealTests):
+    def test_every_character(self) -> None:
+        """No character of a token may be another one, be missing, or be added."""
+        token = self.seal()
+        for index, character in enumerate(token):
+            other = "A" if character != "A" else "B"
+            self.assertIsNone(self.open(token[:index] + other + token[index + 1 :]), index)
+            self.assertIsNone(self.open(token[:index] + token[index + 1 :]), index)
+            for added in "A=!\n ":
+                self.assertIsNone(self.open(token[:index] + added + token[index:]), index)
+        self.assertIsNone(self.open(token + "="))
+
+    def test_truncated(self) -> None:
+        token = self.seal()
+        for length in range(len(token)):
+            self.assertIsNone(self.open(token[:length]))
+
+    def test_nonsense(self) -> None:
+        for token in ("", "x", "é", "\x00", "null", "a" * 10_000, "gAAAAA", "🙂" * 10):
+            self.assertIsNone(self.open(token))
+
+
+class SwapTests(SealTests):
+    def test_other_name(self) -> None:
+        """A ``session_id`` is no ``logged_in``: each name has a key of its own."""
+        self.assertIsNone(self.open(self.seal(name="session_id"), "logged_in"))
+        self.assertIsNone(self.open(self.seal(name="logged_in"), "session_id"))
+
+    def test_shifted_delimiter(self) -> None:
+        """Name and value are not one text: ``ab`` + ``c`` is not ``a`` + ``bc``."""
+        self.assertIsNone(self.open(self.seal("c", "ab"), "a"))
+
+
+class AgeTests(SealTests):
+    def test_expiry(self) -> None:
+        token = self.seal()
+        self.assertIsNotNone(self.open(token, now=NOW + DAY))
+        self.assertIsNone(self.open(token, now=NOW + DAY + 1))
+
+    def test_future(self) -> None:
+        """A minute is forgiven, for clocks that differ."""
+        token = self.seal()
+        self.assertIsNotNone(self.open(token, now=NOW - 59))
+        self.assertIsNone(self.open(token, now=NOW - 61))
+
+
+class KeyTests(SealTests):
+    def test_other_secret(self) -> None:
+        self.assertIsNone(self.open(self.seal(), signer=Signer(OTHER)))
+
+    def test_rotation(self) -> None:
+        """An earlier secret opens, the newest seals; without the earlier one it is over."""
+        token = self.seal()
+        rotated = Signer(OTHER, [SECRET])
+        self.assertIsNotNone(self.open(token, signer=rotated))
+        new = rotated.seal("session_id", "value", now=NOW)
+        self.assertIsNone(self.open(new))
+        self.assertIsNotNone(self.open(new, signer=Signer(OTHER)))
+        self.assertIsNone(self.open(token, signer=Signer(OTHER)))
+
+    def test_nothing_is_shown(self) -> None:
+        self.assertNotIn("correct", repr(self.signer))
+
+
+class WeaknessTests(SynchronousTestCase):
+    def test_weak(self) -> None:
+        for secret in ("", "short", "a" * 100, "0123456789" * 2, "abcabcabc" * 10):
+            self.assertIsNotNone(weakness_of(secret), secret)
+
+    def test_examples(self) -> None:
+        """What documentation shows is not secret."""
+        for secret in (
+            "please-change-me-0123456789abcdefghij",
+            "django-insecure-0123456789abcdefghijkl",
+            "your-secret-0123456789abcdefghijklmnop",
+        ):
+            self.assertIsNotNone(weakness_of(secret), secret)
+
+    def test_strong(self) -> None:
+        self.assertIsNone(weakness_of(SECRET))
