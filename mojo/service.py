@@ -247,7 +247,9 @@ class MojoService(MultiService):
     async def _stop(self) -> None:
         await self._listening.close()
         self._sockets.stop()
-        drained = DeferredList([mount.engine.when_drained() for mount in self.mounts.values()])
+        drained = DeferredList(
+            [mount.engine.when_drained() for mount in self.mounts.values()], consumeErrors=True
+        )
         drained.addTimeout(GOODBYE_SECONDS, self._reactor, lambda *_: None)
         await drained
         # What was written last leaves in the turn after this one.

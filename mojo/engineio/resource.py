@@ -28,13 +28,9 @@ from mojo.engineio.handshake import (
 from mojo.engineio.server import EngineServer
 from mojo.engineio.session import CloseReason, EngineSession
 from mojo.engineio.site import EngineRequest
+from mojo.engineio.transports.opening import check_upgrade, is_upgrade
 from mojo.engineio.transports.polling import PollingTransport
-from mojo.engineio.transports.websocket import (
-    WebSocketFactory,
-    WebSocketTransport,
-    check_upgrade,
-    is_upgrade,
-)
+from mojo.engineio.transports.websocket import WebSocketFactory, WebSocketTransport
 from mojo.engineio.upgrade import Upgrade
 from mojo.errors import EngineError, EngineErrorCode, PayloadTooLongError, RemoteError
 

@@ -2,13 +2,12 @@
 The WebSocket transport: Autobahn reads the frames, we write them.
 
 This is the one file that imports Autobahn.  Autobahn checks every rule of RFC 6455
-on what the client sends; what it is given as an opening handshake is built here, from
-header values that were checked here, so its second parser has nothing to split.
+on the frames that the client sends.  The opening handshake is checked before it, in
+`mojo.engineio.transports.opening`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -27,12 +26,8 @@ from mojo.engineio.packet import Packet, decode_text, message
 from mojo.engineio.session import CloseReason, TransportOwner
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.frames import frame_of
-from mojo.errors import EngineError, EngineErrorCode, PacketError
-
-# RFC 6455 section 4.2.1: 16 bytes in base64.
-_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
-# RFC 9110 section 5.6.2, the form of a subprotocol's name.
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from mojo.engineio.transports.opening import opening_handshake
+from mojo.errors import PacketError
 
 # Fragments of a message that are kept apart before they are joined.  A message of
 # a million one-byte fragments would otherwise be a million objects.
@@ -303,7 +298,7 @@ class WebSocketFactory(WebSocketServerFactory):
         transport.factory = self
         transport.owner = owner
         _take_over(request, transport)
-        transport.dataReceived(_opening_handshake(request))
+        transport.dataReceived(opening_handshake(request))
         return transport
 
 
@@ -347,65 +342,6 @@ def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions
         maxConnections=0,
         trustXForwardedFor=0,
     )
-
-
-def is_upgrade(request: Request) -> bool:
-    """Tell whether a request asks for a WebSocket."""
-    return b"websocket" in _tokens(request, b"upgrade")
-
-
-def check_upgrade(request: Request) -> None:
-    """
-    Check the headers of an opening handshake (RFC 6455 section 4.2.1).
-
-    Raises:
-        EngineError: one of them is missing or malformed; 426 for another version of
-            the protocol than 13.
-    """
-    if request.method != b"GET" or request.clientproto != b"HTTP/1.1":
-        raise _bad_upgrade("not a GET in HTTP/1.1")
-    if b"upgrade" not in _tokens(request, b"connection"):
-        raise _bad_upgrade("no Connection: Upgrade")
-    if request.requestHeaders.getRawHeaders(b"sec-websocket-version") != [b"13"]:
-        request.setHeader(b"sec-websocket-version", b"13")
-        raise _bad_upgrade("Sec-WebSocket-Version is not 13", status=426)
-    keys = request.requestHeaders.getRawHeaders(b"sec-websocket-key") or []
-    if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
-        raise _bad_upgrade("Sec-WebSocket-Key is not 16 bytes in base64")
-    names = _protocols(request)
-    if len(set(names)) != len(names) or not all(_TOKEN.fullmatch(name) for name in names):
-        raise _bad_upgrade("malformed Sec-WebSocket-Protocol")
-
-
-def _bad_upgrade(detail: str, status: int = 400) -> EngineError:
-    return EngineError(EngineErrorCode.BAD_REQUEST, detail=detail, status=status)
-
-
-def _tokens(request: Request, name: bytes) -> list[bytes]:
-    values = request.requestHeaders.getRawHeaders(name, [])
-    return [token.strip().lower() for value in values for token in value.split(b",")]
-
-
-def _protocols(request: Request) -> list[bytes]:
-    values = request.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
-    return [name.strip() for value in values for name in value.split(b",")]
-
-
-def _opening_handshake(request: Request) -> bytes:
-    """Build the request that Autobahn sees: nothing but what `check_upgrade` checked."""
-    (key,) = request.requestHeaders.getRawHeaders(b"sec-websocket-key", [])
-    lines = [
-        b"GET / HTTP/1.1",
-        b"Host: localhost",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Version: 13",
-        b"Sec-WebSocket-Key: " + key,
-    ]
-    names = _protocols(request)
-    if names:
-        lines.append(b"Sec-WebSocket-Protocol: " + b",".join(names))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def _take_over(request: Request, protocol: WebSocketTransport) -> None:

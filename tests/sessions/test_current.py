@@ -1,0 +1,112 @@
+"""``CURRENT_SESSIONS`` and ``LOGGED_IN_SESSIONS``: whose they are."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+import mojo
+from mojo import CURRENT_SESSIONS, LOGGED_IN_SESSIONS, App, MojoService, socket_handlers
+from mojo.errors import AmbiguousServiceError
+from mojo.project.loader import load_project
+from mojo.sessions import current
+from tests.project.disk import DiskTestCase, unique
+from tests.socketio.world import WebSocketClient, remembering
+from tests.web.server import make_service
+
+READER = """
+from mojo import CURRENT_SESSIONS, LOGGED_IN_SESSIONS, MojoSocketHandler
+
+def read():
+    return sorted(CURRENT_SESSIONS), sorted(LOGGED_IN_SESSIONS)
+
+class SocketConnectionHandler(MojoSocketHandler):
+    def on_message(self, msg):
+        self.emit("read", read())
+"""
+
+
+class CurrentTests(DiskTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual(current._running, [])
+
+    def start(self, service) -> MojoService:
+        service.startService()
+        self.addCleanup(current.unbind, service)
+        return service
+
+    def connect(self, service, namespace: str, session: str, user: str):
+        seal = service.cookies.seal
+        cookie = f"session_id={seal('session_id', session)}; logged_in={seal('logged_in', user)}"
+
+        class World:
+            site = service.site
+            turn = staticmethod(lambda: service._reactor.advance(0))
+
+        client = WebSocketClient(World, "/socket.io/", headers={"Cookie": cookie})
+        client.connect(namespace)
+        return client
+
+    def test_unbound(self) -> None:
+        """Without a service they are empty, and read-only all the same."""
+        for view in (CURRENT_SESSIONS, LOGGED_IN_SESSIONS):
+            self.assertEqual((len(view), list(view), list(view.values())), (0, [], []))
+            self.assertEqual(list(view.items()), [])
+            self.assertNotIn("x", view)
+            self.assertIsNone(view.get("x"))
+            with self.assertRaises(TypeError):
+                view["a"] = 1
+        self.assertIs(mojo.CURRENT_SESSIONS, socket_handlers.CURRENT_SESSIONS)
+
+    def test_one_service(self) -> None:
+        """They show it to all code, until it stops."""
+        service = self.start(make_service(App(name="Chat", handler=remembering())))
+        self.connect(service, "/ChatSocket", "s1", "7")
+        self.assertEqual((list(CURRENT_SESSIONS), list(LOGGED_IN_SESSIONS)), (["s1"], ["7"]))
+        self.assertIs(CURRENT_SESSIONS["s1"], service.current_sessions["s1"])
+        self.assertIs(LOGGED_IN_SESSIONS[7], service.logged_in_sessions["7"])
+        self.assertEqual(CURRENT_SESSIONS.items(), service.current_sessions.items())
+        self.assertNotIn("s1", repr(CURRENT_SESSIONS))
+        service.stopService()
+        service._reactor.pump([0, 3, 0, 0])
+        self.assertEqual(len(CURRENT_SESSIONS), 0)
+
+    def test_two_services_without_projects(self) -> None:
+        """Nobody can tell which is meant: an error that names both, not a guess."""
+        first = self.start(make_service(project_name="one"))
+        self.start(make_service(project_name="two"))
+        for ask in (
+            lambda: len(CURRENT_SESSIONS),
+            lambda: list(LOGGED_IN_SESSIONS),
+            CURRENT_SESSIONS.values,
+            lambda: "x" in CURRENT_SESSIONS,
+        ):
+            with self.assertRaises(AmbiguousServiceError) as caught:
+                ask()
+            self.assertIn("(one, two)", str(caught.exception))
+        current.unbind(first)
+        self.assertEqual(len(CURRENT_SESSIONS), 0)
+
+    def test_two_projects(self) -> None:
+        """Each project's code sees its own service, also through code of others."""
+        services = []
+        for number in (1, 2):
+            name = unique("App")
+            path = self.project({f"Apps/{name}/socket_handlers.py": READER}, f"project{number}")
+            project = load_project(path)
+            service = MojoService.from_project(Clock(), project, endpoints=())
+            services.append((self.start(service), f"/{name}Socket", project.apps[0].handler))
+        clients = [
+            self.connect(service, namespace, f"s{number}", f"u{number}")
+            for number, (service, namespace, _) in enumerate(services)
+        ]
+        for number, ((_service, namespace, handler), client) in enumerate(
+            zip(services, clients, strict=True)
+        ):
+            client.send(f'2{namespace},["message","x"]')
+            self.assertEqual(
+                client.received(), [f'2{namespace},["read",[["s{number}"],["u{number}"]]]']
+            )
+            read = handler.on_message.__globals__["read"]
+            self.assertEqual(read(), ([f"s{number}"], [f"u{number}"]))
+        self.assertRaises(AmbiguousServiceError, len, CURRENT_SESSIONS)

@@ -1,0 +1,145 @@
+"""The floors of the house: imports go down, never up, never in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import mojo
+
+ROOT = Path(mojo.__file__).parent
+
+# From the ground up.  A module may import what stands before it, and its own floor; within
+# a floor what counts is that there is no circle.
+FLOORS = (
+    ("mojo.errors", "mojo.settings", "mojo.calls"),
+    ("mojo.engineio",),
+    ("mojo.socketio",),
+    ("mojo.sessions", "mojo.web", "mojo.project"),
+    ("mojo.site", "mojo.listening", "mojo.service", "mojo.socket_handlers", "mojo"),
+    ("mojo.tap", "mojo.cli"),
+)
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules that a file imports anywhere in it, whatever is behind an ``if``."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            for alias in node.names:
+                names.add(f"{node.module}.{alias.name}")
+            if not all(_is_module(f"{node.module}.{alias.name}") for alias in node.names):
+                names.add(node.module)  # names of its own, and not only modules in it
+    return names
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.parent / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def floor_of(module: str) -> int:
+    best = (-1, -1)
+    for number, prefixes in enumerate(FLOORS):
+        for prefix in prefixes:
+            if module == prefix or (prefix != "mojo" and module.startswith(prefix + ".")):
+                best = max(best, (len(prefix), number))
+    assert best[1] >= 0, f"{module} is on no floor"
+    return best[1]
+
+
+class LayerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.modules = modules()
+        self.imports = {
+            name: {i for i in imports_of(path) if i in self.modules and i != name}
+            for name, path in self.modules.items()
+        }
+        # The package's face hands names on lazily; it is asked by nobody inside.
+        self.imports["mojo"] = set()
+
+    def test_imports_go_down(self) -> None:
+        wrong = [
+            f"{name} imports {imported}"
+            for name, imports in self.imports.items()
+            for imported in imports
+            if floor_of(imported) > floor_of(name)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_no_circles(self) -> None:
+        done: set[str] = set()
+
+        def visit(name: str, trail: tuple[str, ...]) -> None:
+            self.assertNotIn(name, trail, " -> ".join((*trail, name)))
+            if name not in done:
+                for imported in sorted(self.imports[name]):
+                    visit(imported, (*trail, name))
+                done.add(name)
+
+        for name in sorted(self.modules):
+            visit(name, ())
+
+    def importers(self, package: str) -> set[str]:
+        return {
+            name
+            for name, path in self.modules.items()
+            if any(i == package or i.startswith(package + ".") for i in imports_of(path))
+        }
+
+    def test_autobahn_is_in_one_file(self) -> None:
+        self.assertEqual(self.importers("autobahn"), {"mojo.engineio.transports.websocket"})
+
+    def test_socketio_knows_no_http(self) -> None:
+        web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
+        self.assertEqual(web, set())
+
+    def test_engineio_knows_no_socketio_word(self) -> None:
+        for name, path in self.modules.items():
+            if name.startswith("mojo.engineio"):
+                code = ast.dump(ast.parse(path.read_text(encoding="utf-8")))
+                for word in ("socketio", "namespace", "Namespace", "attachment"):
+                    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                        if isinstance(node, ast.Name | ast.Attribute):
+                            text = node.id if isinstance(node, ast.Name) else node.attr
+                            self.assertNotIn(word, text, name)
+                self.assertNotIn("mojo.socketio", code)
+
+    def test_the_pure_parts(self) -> None:
+        """Codecs and the signer: no Twisted, no clock, no randomness, no logging."""
+        for name in (
+            "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
+            "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
+            "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
+            "mojo.web.csrf", "mojo.settings", "mojo.errors",
+        ):  # fmt: skip
+            for imported in imports_of(self.modules[name]):
+                root = imported.partition(".")[0]
+                self.assertNotIn(
+                    root, ("twisted", "time", "random", "secrets", "logging", "os", "socket"), name
+                )
+
+    def test_nobody_reaches_for_the_reactor(self) -> None:
+        """The reactor comes in as an argument; only the front door takes the global one."""
+        self.assertEqual(self.importers("twisted.internet.reactor"), {"mojo.tap"})
+
+    def test_files_are_short(self) -> None:
+        long = {
+            name: lines
+            for name, path in self.modules.items()
+            if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+        }
+        self.assertEqual(long, {})

@@ -1,0 +1,347 @@
+"""`mojo.service`: apps made in code, broadcasts from a plain resource, start and stop."""
+
+from __future__ import annotations
+
+import threading
+
+from twisted.internet.task import Clock
+from twisted.python import threadable
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from twisted.web.static import Data
+
+from mojo import App, MojoRequestHandler, MojoSocketHandler, event
+from mojo.errors import ProjectError, UnsendableError
+from mojo.settings import SocketIOSettings
+from tests.frames import CLOSE, WebSocketWire, client_frame
+from tests.socketio.world import PollingClient, WebSocketClient, remembering
+from tests.web.server import Browser, app_of, make_service
+from tests.wire import Wire
+
+
+class Announcer(Resource):
+    """A resource that knows nothing of Mojo's classes, but was given the service."""
+
+    isLeaf = True
+
+    def __init__(self, service) -> None:
+        super().__init__()
+        self.service = service
+
+    def render_GET(self, request):
+        self.service.emit("joined", {"n": 1}, app="Chat")
+        return b"told"
+
+
+class ServiceTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.chat = remembering(on_message=lambda self, m: self.namespace.emit("said", m))
+        self.shop = remembering()
+
+    def serve(self, *more: App, **settings):
+        self.service = make_service(
+            App(name="Chat", handler=self.chat),
+            App(name="Shop", handler=self.shop),
+            *more,
+            clock=self.clock,
+            **settings,
+        )
+        self.site = self.service.site
+        return self.service
+
+    def turn(self) -> None:
+        self.clock.advance(0)
+
+    def connect(
+        self, path="/socket.io/", namespace="/ChatSocket", transport="websocket", **options
+    ):
+        kind = WebSocketClient if transport == "websocket" else PollingClient
+        client = kind(self, path, **options)
+        client.connect(namespace)
+        return client
+
+
+class BroadcastTests(ServiceTestCase):
+    def clients(self):
+        return [
+            self.connect(),
+            self.connect("/ChatSocket/", "/"),
+            self.connect(transport="polling"),
+            self.connect("/ChatSocket/", "/", transport="polling"),
+        ]
+
+    def test_from_a_plain_resource(self) -> None:
+        """It reaches every transport and both kinds of path, once each."""
+        service = self.serve()
+        service.resource = None
+        root = Resource()
+        root.putChild(b"announce", Announcer(service))
+        for path, mount in service.mounts.items():
+            root.putChild(path.strip("/").encode(), mount)
+        for site in (service.site_for(root), Site(root, reactor=self.clock)):
+            self.site = site
+            clients = self.clients()
+            elsewhere = self.connect(namespace="/ShopSocket")
+            self.assertEqual(Wire(site).get("/announce").text, "told")
+            self.assertEqual(
+                [c.received() for c in clients],
+                [['2/ChatSocket,["joined",{"n":1}]'], ['2["joined",{"n":1}]']] * 2,
+            )
+            self.assertEqual(elsewhere.received(), [])
+            for client in clients:
+                client.vanish()
+
+    def test_emit(self) -> None:
+        """To one app, or to all of them."""
+        service = self.serve()
+        chat, shop = self.connect(), self.connect(namespace="/ShopSocket")
+        service.emit("a", app="Shop")
+        service.emit("b")
+        service.app("Chat").except_("nobody").emit("c")
+        self.assertEqual(chat.received(), ['2/ChatSocket,["b"]', '2/ChatSocket,["c"]'])
+        self.assertEqual(shop.received(), ['2/ShopSocket,["a"]', '2/ShopSocket,["b"]'])
+
+    def test_mistakes(self) -> None:
+        service = self.serve(App(name="Pages"))
+        for name in ("Nope", "Pages", "chat"):
+            with self.assertRaises(LookupError) as caught:
+                service.emit("x", app=name)
+            self.assertIn("'Chat', 'Shop'", str(caught.exception))
+        self.assertRaises(UnsendableError, service.emit, "x", object())
+        self.assertRaises(UnsendableError, service.emit, "connect", app="Chat")
+
+    def test_visitors(self) -> None:
+        """Two tabs of one visitor are one session with two connections."""
+        service = self.serve()
+        seal = service.cookies.seal
+        cookie = f"session_id={seal('session_id', 's1')}; logged_in={seal('logged_in', 'ada')}"
+        first = self.connect(headers={"Cookie": cookie})
+        second = self.connect("/ChatSocket/", "/", headers={"Cookie": cookie}, transport="polling")
+        forged = self.connect(headers={"Cookie": "session_id=x; logged_in=y"})
+        self.assertEqual(list(service.current_sessions), ["s1"])
+        self.assertEqual(list(service.logged_in_sessions), ["ada"])
+        self.assertEqual(len(service.current_sessions["s1"].connections), 2)
+        service.session("s1").emit("to s1")
+        service.user("ada").emit("to ada")
+        self.assertEqual(first.received(), ['2/ChatSocket,["to s1"]', '2/ChatSocket,["to ada"]'])
+        self.assertEqual(second.received(), ['2["to s1"]', '2["to ada"]'])
+        self.assertEqual(forged.received(), [])
+        first.vanish()
+        self.assertEqual(len(service.current_sessions["s1"].connections), 1)
+        self.assertEqual([h.user_id for h in self.chat.handlers], ["ada", "ada", None])
+
+    def test_logout_from_a_page(self) -> None:
+        """logout() reaches the visitor's live connections at once."""
+        told: list = []
+        self.chat.on_logout = lambda handler, reason: told.append((reason, handler.user_id))
+
+        class Logout(MojoRequestHandler):
+            csrf_protected = False
+
+            def post(self):
+                self.logout()
+
+        service = self.serve(app_of({"/logout": Logout}))
+        browser = Browser(service)
+        for name, value in (("session_id", "s1"), ("logged_in", "ada")):
+            browser.jar[name] = service.cookies.seal(name, value)
+        cookie = "; ".join(f"{n}={v}" for n, v in browser.jar.items())
+        self.connect(headers={"Cookie": cookie})
+        browser.post("/logout")
+        self.assertEqual(told, [("logout", None)])
+        self.assertEqual(len(service.logged_in_sessions), 0)
+        self.assertEqual(list(service.current_sessions), ["s1"])
+
+    def test_handlers_find_the_service(self) -> None:
+        service = self.serve()
+        self.connect()
+        self.assertIs(self.chat.handlers[0].mojo, service)
+
+    def test_from_another_thread(self) -> None:
+        """Everything that a service is asked to send or end may be asked anywhere."""
+        service = self.serve()
+        client = self.connect()
+        calls: list = []
+        self.clock.callFromThread = lambda f, *a, **k: calls.append((f, a, k))
+        self.patch(threadable, "ioThread", threading.get_ident())
+
+        def work() -> None:
+            service.emit("a")
+            service.emit("b", app="Chat")
+            service.session("s").emit("c")
+            service.user("u").emit("d")
+            service.log_out("s", "u")
+            for session in service.current_sessions.values():
+                session.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        self.assertEqual(client.received(), [])
+        for function, args, kwargs in calls:
+            function(*args, **kwargs)
+        self.assertEqual(client.received(), ['2/ChatSocket,["a"]', '2/ChatSocket,["b"]'])
+
+
+class TreeTests(ServiceTestCase):
+    def test_prefix(self) -> None:
+        """A resource behind a prefix gets the rest of the path; the longest prefix wins."""
+        tree = Resource()
+        tree.putChild(b"leaf", Data(b"leaf", "text/plain"))
+        apps = (
+            App(
+                name="Files",
+                urlpatterns=[("/files/", tree), ("/files/deep/er", Data(b"deeper", "text/plain"))],
+            ),
+            app_of({"/files.*": lambda self: self.write("page")}, name="Pages"),
+        )
+        browser = Browser(self.serve(*apps))
+        self.assertEqual(browser.get("/files/leaf").text, "leaf")
+        self.assertEqual(browser.get("/files/deep/er").text, "deeper")
+        self.assertEqual(browser.get("/files/nope").status, 404)
+        self.assertEqual(browser.get("/filesystem").text, "page")
+
+    def test_conflicts(self) -> None:
+        """Two owners of a path end the start, with the names of both."""
+        for urlpatterns, taken in (
+            ([("/", _Page), ("/", _Page)], "'/' is taken by app 'X'"),
+            ([("/ChatSocket/", Data(b"", ""))], "'/ChatSocket' is taken by Socket.IO"),
+            ([("/socket.io", Data(b"", ""))], "'/socket.io' is taken by Socket.IO"),
+            ([("/static/", Data(b"", ""))], "'/static' is taken by STATIC_PATH"),
+        ):
+            with self.assertRaises(ProjectError) as caught:
+                self.serve(App(name="X", urlpatterns=urlpatterns))
+            self.assertEqual(str(caught.exception), f"app 'X': {taken}")
+        with self.assertRaises(ProjectError) as caught:
+            self.serve(socket_io=SocketIOSettings(path="/ChatSocket/"))
+        self.assertIn("SOCKET_IO['path']", str(caught.exception))
+
+    def test_bad_patterns(self) -> None:
+        for entry, problem in (
+            ("/", "must be a pair"),
+            (("/",), "must be a pair"),
+            ((1, _Page), "must be a pair"),
+            (("x", _Page), "must begin with a slash"),
+            (("/(", _Page), "is no regular expression"),
+            (("/", object), "is neither a MojoRequestHandler nor a resource"),
+            (("/", MojoSocketHandler), "is neither"),
+        ):
+            with self.assertRaises(ProjectError) as caught:
+                self.serve(App(name="X", urlpatterns=[entry]))
+            self.assertIn("app 'X': urlpatterns[0]", str(caught.exception))
+            self.assertIn(problem, str(caught.exception))
+
+    def test_mounts(self) -> None:
+        self.assertEqual(set(self.serve().mounts), {"/socket.io", "/ChatSocket", "/ShopSocket"})
+        browser = Browser(self.service)
+        for path in ("/socket.io", "/socket.io/", "/ChatSocket", "/ChatSocket/"):
+            self.assertEqual(browser.get(f"{path}?EIO=4&transport=polling").status, 200, path)
+        for path in ("/socket.io/x", "/socket.io//", "/ChatSocket/x", "/Chat", "/chatsocket/"):
+            self.assertEqual(browser.get(f"{path}?EIO=4&transport=polling").status, 404, path)
+
+    def test_other_path(self) -> None:
+        service = self.serve(socket_io=SocketIOSettings(path="/rt/io/"))
+        self.assertEqual(Browser(service).get("/rt/io/?EIO=4&transport=polling").status, 200)
+        self.assertEqual(Browser(service).get("/socket.io/?EIO=4&transport=polling").status, 404)
+
+    def test_options_reach_the_layers(self) -> None:
+        """Every SOCKET_IO option does something: each is a field of one of the layers."""
+        from dataclasses import fields
+
+        from mojo.engineio import EngineOptions
+        from mojo.socketio import SocketOptions
+
+        known = {f.name for kind in (EngineOptions, SocketOptions) for f in fields(kind)}
+        own = {"path", "serve_client", "client_path"}
+        self.assertEqual({f.name for f in fields(SocketIOSettings)} - own - known, set())
+        service = self.serve(
+            socket_io=SocketIOSettings(ping_interval=3, max_payload=77),
+            allowed_origins=("https://a.example",),
+        )
+        text = Browser(service).get("/ChatSocket/?EIO=4&transport=polling").text
+        self.assertIn('"pingInterval":3000', text)
+        self.assertIn('"maxPayload":77', text)
+        response = Browser(service).get(
+            "/socket.io/?EIO=4&transport=polling", Origin="https://a.example"
+        )
+        self.assertEqual(response.status, 200)
+
+
+class _Page(MojoRequestHandler):
+    """A page."""
+
+
+class LifeTests(ServiceTestCase):
+    def test_stop(self) -> None:
+        """Clients hear the farewell, handlers why; the stop waits for the answers."""
+        service = self.serve()
+        service.startService()
+        socket = WebSocketWire(service.site, "/socket.io/?EIO=4&transport=websocket")
+        polling = self.connect(transport="polling")
+        self.connect()
+        stopped = service.stopService()
+        self.assertEqual(self.chat.seen, [("on_close", "server shutting down")] * 2)
+        self.assertTrue(polling.closed)
+        close = socket.frames()[-1]
+        self.assertEqual((close.opcode, close.code), (CLOSE, 1001))
+        self.assertNoResult(stopped)
+        self.clock.advance(3)
+        self.clock.pump([0] * 3)
+        self.successResultOf(stopped)
+
+    def test_stop_is_quick_when_clients_answer(self) -> None:
+        service = self.serve()
+        service.startService()
+        socket = WebSocketWire(service.site, "/socket.io/?EIO=4&transport=websocket")
+        stopped = service.stopService()
+        socket.send_raw(client_frame(CLOSE, b"\x03\xe9"))
+        self.assertIsNotNone(socket.closed)
+        self.clock.pump([0] * 3)
+        self.successResultOf(stopped)
+
+    def test_stop_without_clients(self) -> None:
+        service = self.serve()
+        service.startService()
+        stopped = service.stopService()
+        self.clock.pump([0] * 3)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_secret(self) -> None:
+        """Without one, a new one is made up for each service."""
+        from mojo import MojoService, Settings
+
+        first, second = (MojoService(Clock(), Settings(debug=True)) for _ in range(2))
+        token = first.cookies.seal("a", "b")
+        self.assertIsNone(second.cookies.open("a", {"a": (token,)}, 100))
+        self.assertIn("made up for this run", first.banner())
+        self.assertIn("DEBUG is on", first.banner())
+
+    def test_banner(self) -> None:
+        banner = self.serve(App(name="Pages"), project_name="My project").banner()
+        self.assertIn("Mojo serves My project", banner)
+        self.assertIn("Chat: namespace /ChatSocket on /socket.io/ and path /ChatSocket/", banner)
+        self.assertIn("Pages: pages", banner)
+        self.assertIn("the project's secret", banner)
+        self.assertNotIn("horse", banner)
+
+
+class EventInServiceTests(ServiceTestCase):
+    def test_issue_example(self) -> None:
+        """The handler of the README, as it stands there."""
+
+        class SocketConnectionHandler(MojoSocketHandler):
+            @event
+            async def say(self, text):
+                self.broadcast.emit("said", self.user_id, text)
+                return {"ok": True}
+
+        self.chat = SocketConnectionHandler
+        service = self.serve()
+        cookie = f"logged_in={service.cookies.seal('logged_in', 'ada')}"
+        ada, other = self.connect(headers={"Cookie": cookie}), self.connect()
+        ada.send('2/ChatSocket,0["say","hi"]')
+        self.assertEqual(ada.received(), ['3/ChatSocket,0[{"ok":true}]'])
+        self.assertEqual(other.received(), ['2/ChatSocket,["said","ada","hi"]'])
