@@ -1,10 +1,12 @@
 """
-An existing twisted.web site that takes Mojo in: ``python examples/resource_in_site.py``.
+An existing twisted.web site that takes Mojo in: ``python resource_in_site.py [ENDPOINT]``.
 
 The site has its own tree and knows nothing of Mojo's classes but the service it was
 given.  Then, in a browser's console on http://127.0.0.1:8000/ (or in Node):
 ``io("/NewsSocket").on("news", console.log)``, and ``curl -d "Hello" http://127.0.0.1:8000/news``.
 """
+
+import sys
 
 from twisted.internet import endpoints, reactor
 from twisted.web.resource import Resource
@@ -44,5 +46,7 @@ for path, mount in mojo.mounts.items():
 mojo.startService()
 reactor.addSystemEventTrigger("before", "shutdown", mojo.stopService)
 site = mojo.site_for(root)
-endpoints.serverFromString(reactor, "tcp:8000:interface=127.0.0.1").listen(site)
+where = sys.argv[1] if len(sys.argv) > 1 else "tcp:8000:interface=127.0.0.1"
+listening = endpoints.serverFromString(reactor, where).listen(site)
+listening.addCallback(lambda port: print("listening on", port.getHost(), flush=True))
 reactor.run()

@@ -7,6 +7,7 @@ nowhere looks like one that runs.  Here a port that cannot be opened ends the st
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,7 +93,7 @@ class Listening:
 def _describe(description: str, port: IListeningPort) -> str:
     address = port.getHost()
     if isinstance(address, UNIXAddress):
-        return f"unix socket {address.name!r}"
+        return f"unix socket {os.fsdecode(address.name or '')!r}"
     if isinstance(address, IPv4Address | IPv6Address):
         scheme = "https" if description.startswith("ssl:") else "http"
         host = f"[{address.host}]" if ":" in address.host else address.host

@@ -210,19 +210,24 @@ class EngineResource(Resource):
 
     def _check_visitor(self, session: EngineSession, facts: Facts) -> None:
         """
-        Refuse a request that bears another visitor's cookies, or none.
+        Refuse a request for a visitor's session that comes from somebody else.
 
         The id in the URL is a secret, but URLs end up in logs: whoever found one
-        there must not be able to read a visitor's messages.  The session itself is
-        left alone.
+        there must not be able to read a visitor's messages.  A browser sends its
+        cookies with every request; there are clients (python-socketio's) that send
+        them with the first alone, and those must come from the same address.  The
+        session itself is left alone.
         """
         handshake = session.handshake
         if handshake.session_id is None:
             return
         cookies = facts.headers.get("cookie", ())
-        if cookies == handshake.headers.get("cookie"):
+        if cookies == handshake.headers.get("cookie", ()):
             return
-        if self.engine.identify(read_cookies(cookies)).session_id != handshake.session_id:
+        visitor = self.engine.identify(read_cookies(cookies)).session_id
+        if visitor is None and facts.address == handshake.address:
+            return
+        if visitor != handshake.session_id:
             raise EngineError(
                 EngineErrorCode.FORBIDDEN, detail="the session belongs to another visitor"
             )

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.engineio.handshake import Identity, Origins, read_cookies
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
 from tests.frames import WebSocketWire
+from tests.wire import Wire
 
 
 def by_cookie(cookies):
@@ -162,14 +163,29 @@ class VisitorTests(SynchronousTestCase):
         """Whoever knows the id in the URL, but not the cookie, is refused."""
         endpoint = Endpoint(identify=by_cookie)
         uri = endpoint.open_polling(Cookie="session_id=me")
-        for headers in ({}, {"Cookie": "session_id=thief"}, {"Cookie": "other=1"}):
-            response = endpoint.get(uri, **headers)
+        elsewhere = "203.0.113.66"
+        for address, headers in (
+            ("198.51.100.7", {"Cookie": "session_id=thief"}),
+            (elsewhere, {"Cookie": "session_id=thief"}),
+            (elsewhere, {}),
+            (elsewhere, {"Cookie": "other=1"}),
+        ):
+            response = Wire(endpoint.site, address).get(uri, **headers)
             self.assertEqual(response.json, {"code": 4, "message": "Forbidden"})
             self.assertEqual(response.status, 403)
-            self.assertEqual(endpoint.post(uri, b"4a", **headers).status, 403)
-            socket = WebSocketWire(endpoint.site, WEBSOCKET + "&sid=eid1", headers)
+            response = Wire(endpoint.site, address).post(uri, b"4a", **headers)
+            self.assertEqual(response.status, 403)
+            socket = WebSocketWire(endpoint.site, WEBSOCKET + "&sid=eid1", headers, address=address)
             self.assertEqual(socket.status, 403)
         self.assertEqual(endpoint.log, [])
+        response = Wire(endpoint.site, elsewhere).post(uri, b"4a", Cookie="session_id=me")
+        self.assertEqual(response.text, "ok")
+
+    def test_cookies_with_the_first_request_alone(self) -> None:
+        """As python-socketio's client sends them, from one address."""
+        endpoint = Endpoint(identify=by_cookie)
+        uri = endpoint.open_polling(Cookie="session_id=me")
+        self.assertEqual(endpoint.post(uri, b"4a").text, "ok")
         response = endpoint.post(uri, b"4a", Cookie="other=1; session_id=me")
         self.assertEqual(response.text, "ok")
 

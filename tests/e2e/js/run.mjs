@@ -1,0 +1,10 @@
+import * as scenarios from "./scenarios.mjs";
+
+const [name, base] = process.argv.slice(2);
+try {
+  await scenarios[name](base);
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+}
+scenarios.closeAll();

@@ -1,0 +1,87 @@
+"""What the official clients talk to."""
+
+from twisted.internet import reactor
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.task import deferLater
+
+from mojo import ConnectionRefused, MojoSocketHandler, event
+
+
+class AdminHandler(MojoSocketHandler):
+    def on_open(self, request):
+        if request.auth.get("password") != "open sesame":
+            raise ConnectionRefused("wrong password", {"hint": "caves"})
+
+    @event
+    def whoami(self):
+        return str(self.namespace)
+
+
+class SocketConnectionHandler(MojoSocketHandler):
+    __endpoints__ = {"/admin": AdminHandler}  # noqa: RUF012
+
+    def on_open(self, request):
+        self.emit(
+            "welcome", {"session": self.session_id, "user": self.user_id, "auth": request.auth}
+        )
+
+    def on_message(self, *args):
+        self.send(*args)
+
+    def on_logout(self, reason):
+        self.emit("logged out", reason, self.user_id)
+
+    @event
+    def echo(self, *args):
+        return args
+
+    @event("with spaces")
+    async def later(self, value):
+        await deferLater(reactor, 0.01)
+        return {"value": value}
+
+    @event
+    @inlineCallbacks
+    def ask_back(self, question):
+        answer = yield self.call("question", question, timeout=5)
+        return "the answer was", answer
+
+    @event
+    def back(self, count):
+        """Send numbered events, to be counted on the other side."""
+        for number in range(count):
+            self.emit("number", number)
+
+    @event
+    def enter(self, room):
+        self.join(room)
+        return sorted(room for room in self.rooms if room != self.id)
+
+    @event
+    def tell(self, room, *args):
+        self.to(room).emit("told", *args)
+
+    @event
+    def everyone(self, *args):
+        self.namespace.emit("everyone", *args)
+
+    @event
+    def others(self, *args):
+        self.broadcast.emit("others", *args)
+
+    @event
+    def fail(self):
+        raise ValueError("as asked")
+
+    @event
+    def unsendable(self):
+        return object()
+
+    @event
+    def leave_me(self):
+        self.close()
+
+    @event
+    def drop(self):
+        """Break the connection under the client, which then comes back."""
+        self._connection.client.session.close()

@@ -1,0 +1,176 @@
+"""A running ``twistd mojo``, and clients that we did not write."""
+
+from __future__ import annotations
+
+import signal
+from io import BytesIO
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, FileBodyProducer, readBody
+
+from tests.e2e.processes import (
+    CHROMIUM,
+    HERE,
+    NO_BROWSER,
+    NO_NODE,
+    NODE,
+    ROOT,
+    start,
+    start_python,
+    start_server,
+)
+
+try:
+    import socketio
+
+    NO_PYTHON_CLIENT = None if socketio else ""
+except ImportError:
+    NO_PYTHON_CLIENT = "needs python-socketio and aiohttp"
+
+
+class ServerTestCase(TestCase):
+    """Starts the test project before each test."""
+
+    timeout = 120
+    project = HERE / "project"
+
+    async def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir(parents=True)
+        self.server, self.base = await start_server(self.folder, self.project)
+        self.addCleanup(self.server.stop)
+
+    async def succeed(self, process) -> None:
+        """Wait for a client's process, and show both sides if it fails."""
+        status = await process.ended
+        if status:
+            self.fail(f"{process.output}\n--- the server:\n{self.server.output}")
+
+
+class NodeTests(ServerTestCase):
+    """The official client, by each transport and both kinds of path."""
+
+    skip = NO_NODE
+
+    async def scenario(self, name: str) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", name, self.base))
+
+    async def test_exchange(self) -> None:
+        await self.scenario("exchange")
+        # The handler that raised was logged, once for each of the six connections.
+        self.assertEqual(self.server.output.count("ValueError: as asked"), 6)
+
+    async def test_binary(self) -> None:
+        await self.scenario("binary")
+
+    async def test_upgrade(self) -> None:
+        await self.scenario("upgrade")
+
+    async def test_namespaces(self) -> None:
+        await self.scenario("namespaces")
+
+    async def test_refusal(self) -> None:
+        await self.scenario("refusal")
+
+    async def test_rooms(self) -> None:
+        await self.scenario("rooms")
+
+    async def test_leaving(self) -> None:
+        await self.scenario("leaving")
+
+    async def test_reconnect(self) -> None:
+        await self.scenario("reconnect")
+
+    async def test_buffered(self) -> None:
+        await self.scenario("buffered")
+
+    async def test_too_long(self) -> None:
+        await self.scenario("tooLong")
+        self.assertIn("longer than max_payload", self.server.output)
+
+    async def test_origins(self) -> None:
+        await self.scenario("origins")
+        self.assertIn("'https://evil.example' is not one of", self.server.output)
+
+    async def test_registry(self) -> None:
+        await self.scenario("registry")
+
+    async def test_logout(self) -> None:
+        await self.scenario("logout")
+
+    async def test_broadcast(self) -> None:
+        await self.scenario("broadcast")
+
+    async def test_client(self) -> None:
+        await self.scenario("client")
+
+    async def test_shutdown(self) -> None:
+        """SIGTERM: the clients are told, and twistd ends by the signal, as it does."""
+        client = start(NODE, HERE / "js" / "run.mjs", "shutdown", self.base)
+        await client.wait_for("CONNECTED")
+        self.assertEqual(await self.server.stop(), -signal.SIGTERM)
+        await self.succeed(client)
+
+
+class PythonClientTests(ServerTestCase):
+    """The client of python-socketio."""
+
+    skip = NO_PYTHON_CLIENT
+
+    async def test_python_client(self) -> None:
+        await self.succeed(start_python(HERE / "python_client.py", self.base))
+
+
+class NewsTests(ServerTestCase):
+    """A plain Twisted resource tells clients of every kind at once."""
+
+    skip = NO_BROWSER or NO_PYTHON_CLIENT
+
+    async def test_everybody_hears(self) -> None:
+        """
+        A browser, Node and Python.
+
+        They came by different transports and by both kinds of path.
+        """
+        agent = Agent(reactor)
+        response = await agent.request(b"GET", f"{self.base}/who".encode())
+        await readBody(response)
+        (cookie,) = response.headers.getRawHeaders(b"set-cookie")
+        listeners = [
+            start(NODE, HERE / "js" / "news.mjs", self.base, CHROMIUM),
+            start(NODE, HERE / "js" / "run.mjs", "waitForNews", self.base),
+            start_python(HERE / "python_client.py", self.base, cookie.decode().split(";")[0]),
+        ]
+        for listener in listeners:
+            await listener.wait_for("CONNECTED")
+        self.assertIn("CONNECTED websocket", listeners[0].output)
+        body = FileBodyProducer(BytesIO(b"it rains"))
+        await agent.request(b"POST", f"{self.base}/announce/".encode(), bodyProducer=body)
+        for listener in listeners:
+            await self.succeed(listener)
+            self.assertEqual(listener.output.count("NEWS it rains"), 1)
+
+
+class ChatTests(ServerTestCase):
+    """The chat example in a real browser: two windows, several tabs, a phone's width."""
+
+    skip = NO_BROWSER
+    project = ROOT / "examples" / "chat"
+
+    async def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir(parents=True)
+        dist = HERE / "node_modules" / "socket.io-client" / "dist"
+        self.server, self.base = await start_server(
+            self.folder, self.project, "--settings", f"SOCKET_IO.client_path={dist}"
+        )
+        self.addCleanup(self.server.stop)
+
+    async def test_two_windows(self) -> None:
+        script = HERE / "js" / "chat.mjs"
+        await self.succeed(start(NODE, script, self.base, CHROMIUM, self.folder))
+        self.assertTrue((self.folder / "chat-wide.png").stat().st_size)
+        self.assertTrue((self.folder / "chat-narrow.png").stat().st_size)
+        self.assertNotIn("Traceback", self.server.output)

@@ -1,0 +1,66 @@
+"""`mojo.listening` and the start of a service: ports open together or not at all."""
+
+from __future__ import annotations
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo import MojoService, Settings
+from mojo.errors import ListenError
+from mojo.sessions import current
+
+
+class Busy(MemoryReactorClock):
+    """A reactor whose port 81 is taken."""
+
+    def listenTCP(self, port, *args, **kwargs):
+        if port == 81:
+            raise CannotListenError(
+                kwargs.get("interface", ""), port, OSError(98, "Address in use")
+            )
+        return super().listenTCP(port, *args, **kwargs)
+
+
+class ListenTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = Busy()
+
+    def service(self, *endpoints: str) -> MojoService:
+        return MojoService(self.reactor, Settings(debug=True), endpoints=endpoints)
+
+    def test_opened_while_privileged(self) -> None:
+        """Once, although twistd calls both."""
+        service = self.service("tcp:80:interface=127.0.0.1", "unix:/run/x")
+        service.privilegedStartService()
+        service.startService()
+        self.addCleanup(current.unbind, service)
+        self.assertEqual([server[0] for server in self.reactor.tcpServers], [80])
+        self.assertEqual([server[0] for server in self.reactor.unixServers], ["/run/x"])
+        self.assertIs(self.reactor.tcpServers[0][1], service.site)
+
+    def test_busy_port(self) -> None:
+        """The start ends with the endpoint's name; what was open is closed."""
+        service = self.service("tcp:80", "tcp:81", "tcp:82")
+        with self.assertRaises(ListenError) as caught:
+            service.privilegedStartService()
+        self.assertEqual(
+            str(caught.exception), "cannot listen on 'tcp:81': [Errno 98] Address in use"
+        )
+        self.assertEqual(service._listening.addresses, [])
+        self.assertNotIn(82, [server[0] for server in self.reactor.tcpServers])
+
+    def test_bad_endpoints(self) -> None:
+        for endpoint in ("nonsense", "tcp:", "tcp:x", "quic:80", "ssl:443:privateKey=/nowhere", ""):
+            with self.assertRaises(ListenError) as caught:
+                self.service(endpoint).startService()
+            self.assertIn(repr(endpoint), str(caught.exception))
+        self.assertEqual(current._running, [])
+
+    def test_addresses(self) -> None:
+        """What the banner shows; the port in memory says that it is on all addresses."""
+        service = self.service("tcp:80", "unix:/run/x")
+        service._listening.open()
+        self.assertEqual(
+            service._listening.addresses, ["http://0.0.0.0:80/", "unix socket '/run/x'"]
+        )
