@@ -18,7 +18,11 @@ setup(
         # never hold an __init__.py, which would hide every other project's plugins.
         "twisted.plugins",
     ],
-    package_data={"mojo": ["py.typed"], "mojo.web": ["templates/*.html"]},
+    package_data={
+        "mojo": ["py.typed"],
+        "mojo.project": ["skeleton/*/*", "skeleton/*/*/*"],
+        "mojo.web": ["pages/*.html"],
+    },
     install_requires=[
         "Twisted[tls]>=24.11",
         "autobahn>=24.4.2",

@@ -1,8 +1,8 @@
 """
 ``mojo``: what is done to a project before it runs.
 
-``mojo client`` fetches the official browser client with npm; ``mojo secret`` makes a
-secret for the cookies.
+``mojo startproject`` and ``mojo startapp`` make one; ``mojo client`` fetches the official
+browser client with npm; ``mojo secret`` makes a secret for the cookies.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mojo.errors import LocalError, ProjectError
+from mojo.project.scaffold import start_app, start_project
 from mojo.web.client_files import DIST
 
 _CLIENT = "socket.io-client"
@@ -35,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mojo", description="Prepare a Mojo project.")
     commands = parser.add_subparsers(dest="command", required=True)
+    project = commands.add_parser("startproject", help="make a project")
+    project.add_argument("folder", help="where; its last part is the project's name")
+    project.set_defaults(run=lambda parsed: print_made(start_project(Path(parsed.folder))))
+    app = commands.add_parser("startapp", help="make an app in a project")
+    app.add_argument("name", help="the app's name, such as Chat")
+    app.add_argument("--project", default=".", help="the project's folder")
+    app.set_defaults(run=lambda parsed: print_made(start_app(Path(parsed.project), parsed.name)))
     client = commands.add_parser(
         "client", help=f"fetch the browser's {_CLIENT} with npm into the project's node_modules"
     )
@@ -46,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     secret = commands.add_parser("secret", help="make a COOKIE_SECRET and print it")
     secret.set_defaults(run=lambda parsed: print_secret())
     return parser
+
+
+def print_made(paths: Iterable[Path]) -> None:
+    """Print the files that were made."""
+    for path in paths:
+        sys.stdout.write(f"{path}\n")
 
 
 def print_secret() -> None:

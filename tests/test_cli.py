@@ -8,16 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock
 
-from mojo import cli
+from mojo import MojoService, cli
+from mojo.project.loader import load_project
 from mojo.sessions.signer import weakness_of
+from tests.project.disk import DiskTestCase, unique
+from tests.web.server import Browser
 
 
-class CliTests(SynchronousTestCase):
+class CliTests(DiskTestCase):
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir(parents=True)
+        super().setUp()
+        self.folder = self.folder.resolve()
         self.output = io.StringIO()
         self.patch(sys, "stdout", self.output)
 
@@ -42,6 +45,35 @@ class CliTests(SynchronousTestCase):
         first, second = self.output.getvalue().split()
         self.assertNotEqual(first, second)
         self.assertIsNone(weakness_of(first))
+
+    def test_new_project(self) -> None:
+        """What is made can be loaded, served, and is the same page for everybody."""
+        project = self.folder / "shop"
+        first, second = unique("First"), unique("Second")
+        cli.main(["startproject", str(project)])
+        cli.main(["startapp", first, "--project", str(project)])
+        cli.main(["startapp", second, "--project", str(project)])
+        self.assertIn(str(project.resolve() / "settings.py"), self.output.getvalue())
+        service = MojoService.from_project(Clock(), load_project(project), endpoints=())
+        self.assertEqual(service.project_name, "shop")
+        browser = Browser(service)
+        self.assertIn(f'io("/{first}Socket")', browser.get("/").text)
+        self.assertIn("${here.visitors} visitors", browser.get("/").text)
+        self.assertIn(f"<h1>{second}</h1>", browser.get(f"/{second.lower()}").text)
+        self.assertIn("session_id", browser.jar)
+        secret = load_project(project, [("DEBUG", False)]).settings.cookie_secret
+        self.assertIsNone(weakness_of(secret))
+
+    def test_new_project_mistakes(self) -> None:
+        self.fails("is no project", "startapp", "Chat", "--project", str(self.folder))
+        cli.main(["startproject", str(self.folder / "p")])
+        self.fails("is there already", "startproject", str(self.folder / "p"))
+        for name in ("my app", "1", "_x", "a/b", "..", "é", ""):
+            self.fails(
+                "cannot be an app's name", "startapp", name, "--project", str(self.folder / "p")
+            )
+        cli.main(["startapp", "Chat", "--project", str(self.folder / "p")])
+        self.fails("is there already", "startapp", "Chat", "--project", str(self.folder / "p"))
 
     def test_client(self) -> None:
         """npm is told the project's folder, and leaves nothing else there."""

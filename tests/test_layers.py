@@ -136,6 +136,11 @@ class LayerTests(SynchronousTestCase):
         """The reactor comes in as an argument; only the front door takes the global one."""
         self.assertEqual(self.importers("twisted.internet.reactor"), {"mojo.tap"})
 
+    def test_every_folder_is_a_package(self) -> None:
+        """Without ``__init__.py`` a folder works in a checkout, and is not installed."""
+        folders = {path.parent for path in self.modules.values()}
+        self.assertEqual([f for f in folders if not (f / "__init__.py").exists()], [])
+
     def test_files_are_short(self) -> None:
         long = {
             name: lines

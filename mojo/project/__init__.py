@@ -1,0 +1,1 @@
+"""A project on disk: loading it, and making a new one."""

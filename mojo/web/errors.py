@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import html
+from importlib.resources import files
+from string import Template
 
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 40rem }}
-pre {{ font-size: .85rem; overflow: auto }}
-</style>
-<h1>{title}</h1>
-{detail}
-</html>
-"""
+_PAGE = Template((files("mojo.web") / "pages" / "error.html").read_text(encoding="utf-8"))
 
 
 def error_page(status: int, reason: str, detail: str = "") -> str:
@@ -32,7 +22,7 @@ def error_page(status: int, reason: str, detail: str = "") -> str:
         detail: text for a developer, such as a traceback.
     """
     pre = f"<pre>{html.escape(detail)}</pre>" if detail else ""
-    return _PAGE.format(title=html.escape(f"{status} {reason}"), detail=pre)
+    return _PAGE.substitute(title=html.escape(f"{status} {reason}"), detail=pre)
 
 
 class ErrorResource(Resource):

@@ -1,0 +1,1 @@
+"""Pages: request handlers with what Tornado's gave, templates, static files."""
