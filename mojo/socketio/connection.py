@@ -29,7 +29,7 @@ from mojo.errors import ConnectionRefused, EventArgumentsError, UnsendableError
 from mojo.socketio import message as messages
 from mojo.socketio.acks import Answered, PendingAcks
 from mojo.socketio.adapter import Adapter
-from mojo.socketio.event import EventTable
+from mojo.socketio.event import UNHANDLED, EventTable
 from mojo.socketio.message import Message
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
@@ -315,7 +315,7 @@ class Connection:
 
     def call_event(self, name: str, args: Iterable[Any]) -> Any:
         """
-        Call the method that handles an event, if the app has one.
+        Call the method that handles an event; `UNHANDLED`, if the app has none.
 
         Raises:
             EventArgumentsError: the method takes another number of arguments.
@@ -323,7 +323,7 @@ class Connection:
         entry = self.handler.event_table.get(name)
         if entry is None:
             _log.debug("{app}: nothing handles {event!r}", app=self.namespace.name, event=name)
-            return None
+            return UNHANDLED
         args = tuple(args)
         if not entry.accepts(len(args)):
             raise EventArgumentsError(
@@ -343,7 +343,7 @@ class Connection:
         self._acks.fail_all(str(reason))
 
     def _acknowledge(self, ack_id: int | None, result: Any) -> None:
-        if ack_id is None:
+        if ack_id is None or result is UNHANDLED:
             return
         if result is None:
             args: tuple[Any, ...] = ()

@@ -25,6 +25,20 @@ LIFECYCLE = frozenset(
 _MARK = "_mojo_event"
 
 
+class _Unhandled:
+    """The type of `UNHANDLED`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNHANDLED"
+
+
+#: The result of an event that no method handles, which is never acknowledged: a client
+#: that waits for the answer must not take silence for consent.
+UNHANDLED = _Unhandled()
+
+
 @dataclass(frozen=True, slots=True)
 class EventMark:
     """What ``@event`` leaves on a method."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred
 
 from mojo.socketio.connection import Connection, ConnectionState
-from mojo.socketio.event import EventTable, build_table, event
+from mojo.socketio.event import UNHANDLED, EventTable, build_table, event
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.request import SocketRequest
 
@@ -70,13 +70,14 @@ class MojoSocketHandler:
 
         Override it with the arguments that your clients send: ``on_message(self, msg)``.
         """
+        return UNHANDLED
 
     def on_event(self, name: str, *args: Any) -> Any:
         """
         The client emitted an event; give the acknowledgement.
 
         Override it to see every event; ``super().on_event(name, *args)`` goes on to the
-        method that handles it.
+        method that handles it.  What no method handles is not acknowledged.
         """
         return self._connection.call_event(name, args)
 
@@ -108,7 +109,8 @@ class MojoSocketHandler:
             error: the exception.
             event: the event, or ``"on_open"``, ``"on_close"``, ...
         Returns:
-            The acknowledgement of the event that failed; ``None`` sends an empty one.
+            The acknowledgement of the event that failed; ``None`` sends none, so that
+            the client's own time limit tells it.
         """
 
     # -- facts --------------------------------------------------------------

@@ -1,0 +1,46 @@
+"""What the documents promise of the code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import mojo
+from mojo.settings import Settings, SocketIOSettings
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+class SettingsDocumentTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        text = (DOCS / "settings.rst").read_text(encoding="utf-8")
+        self.documented = dict(
+            re.findall(r"^``(\w+)``(?: = (?:``)?(.+?)(?:``)?)?$", text, re.MULTILINE)
+        )
+
+    def test_every_setting(self) -> None:
+        """Each has its entry, and nothing has one that is no setting."""
+        known = {f.name.upper() for f in fields(Settings)} - {"SOCKET_IO"}
+        known |= {f.name for f in fields(SocketIOSettings)}
+        self.assertEqual(set(self.documented), known)
+
+    def test_defaults_of_socket_io(self) -> None:
+        """The numbers are those of the code."""
+        for field, value in (
+            (f.name, getattr(SocketIOSettings(), f.name)) for f in fields(SocketIOSettings)
+        ):
+            if isinstance(value, bool | str) or not isinstance(value, int | float):
+                continue
+            self.assertEqual(float(self.documented[field].replace("_", "")), value, field)
+
+
+class NamesTests(SynchronousTestCase):
+    def test_public_names(self) -> None:
+        """Every public name can be had, and some document tells of it."""
+        text = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.rst"))
+        for name in mojo.__all__:
+            self.assertTrue(hasattr(mojo, name), name)
+            self.assertTrue(name in text, f"no document has {name}")
