@@ -35,11 +35,12 @@ class ServerTestCase(TestCase):
 
     timeout = 120
     project = HERE / "project"
+    arguments: tuple[str, ...] = ()
 
     async def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
-        self.server, self.base = await start_server(self.folder, self.project)
+        self.server, self.base = await start_server(self.folder, self.project, *self.arguments)
         self.addCleanup(self.server.stop)
 
     async def succeed(self, process) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import socket
 import stat
+import tempfile
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from twisted.internet import endpoints, reactor, ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
+from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import (
     HERE,
     NO_NODE,
@@ -50,6 +47,13 @@ class Talk(Protocol):
 
     def connectionLost(self, reason) -> None:
         self.done.callback(self.received)
+
+
+def short_folder(test: TestCase) -> Path:
+    """Make a folder for Unix sockets, whose paths have at most a hundred characters."""
+    folder = tempfile.TemporaryDirectory(prefix="mojo")
+    test.addCleanup(folder.cleanup)
+    return Path(folder.name)
 
 
 async def talk(endpoint, request: bytes, until: bytes = b"\r\n\r\n") -> bytes:
@@ -149,7 +153,7 @@ class StartTests(TwistdTestCase):
 
     async def test_unix_socket(self) -> None:
         """Several endpoints, of several kinds."""
-        path = self.folder / "mojo.sock"
+        path = short_folder(self) / "mojo.sock"
         server, _ = await start_server(self.folder, PROJECT, "--listen", f"unix:{path}")
         self.addCleanup(server.stop)
         self.assertIn(f"on unix socket '{path}'", server.output)
@@ -164,7 +168,7 @@ class StartTests(TwistdTestCase):
 
     async def test_tls(self) -> None:
         """Cookies are Secure, and WebSockets work, where the server itself has a key."""
-        key, certificate = self.make_certificate()
+        key, certificate = make_certificate(self.folder)
         server = self.run_twistd(
             "--project", str(PROJECT), "--listen",
             f"ssl:0:privateKey={key}:certKey={certificate}:interface=127.0.0.1",
@@ -195,37 +199,12 @@ class StartTests(TwistdTestCase):
             )  # fmt: skip
             self.assertEqual(await client.ended, 0, client.output)
 
-    def make_certificate(self) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .sign(key, hashes.SHA256())
-        )
-        paths = self.folder / "key.pem", self.folder / "certificate.pem"
-        paths[0].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        paths[1].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        return paths
-
 
 class ExampleTests(TwistdTestCase):
     """The examples that are single files."""
 
     async def run_example(self, name: str) -> endpoints.UNIXClientEndpoint:
-        path = self.folder / "socket"
+        path = short_folder(self) / "socket"
         example = start_python(ROOT / "examples" / name, f"unix:{path}")
         self.addCleanup(example.stop)
         await example.wait_for("listening on")

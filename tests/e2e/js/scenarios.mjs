@@ -2,6 +2,7 @@
 // `node run.mjs <scenario> <address of the server>`, and fails by throwing.
 
 import assert from "node:assert/strict";
+import https from "node:https";
 import { io } from "socket.io-client";
 
 const sockets = [];
@@ -311,6 +312,25 @@ export async function broadcast(base) {
   assert.deepEqual(counts, clients.map(() => 1));
 }
 
+export async function secure(base) {
+  // Behind a proxy that is trusted, from an address that is not.
+  const page = await fetch(`${base}/who`);
+  for (const cookie of page.headers.getSetCookie()) assert.match(cookie, /; Secure; HttpOnly/);
+  const agent = new https.Agent({ localAddress: "127.0.0.2" });
+  for (const transports of TRANSPORTS) {
+    const socket = open(`${base}/EchoSocket`, {
+      transports, agent, extraHeaders: { Origin: base, "X-Forwarded-For": "6.6.6.6" },
+    });
+    await once(socket, "welcome");
+    const from = await socket.emitWithAck("where_from");
+    assert.deepEqual(from, { address: "127.0.0.2", secure: true });
+  }
+  const foreign = open(`${base}/EchoSocket`, {
+    extraHeaders: { Origin: base.replace("https:", "http:") },
+  });
+  await once(foreign, "connect_error");
+}
+
 export async function waitForNews(base) {
   // Connects as a visitor, by WebSocket on the shared path, and waits.
   const visitor = await visit(base);
@@ -340,6 +360,9 @@ export async function shutdown(base) {
     open(`${base}/EchoSocket`, { transports }));
   await Promise.all(clients.map((socket) => once(socket, "welcome")));
   const gone = clients.map((socket) => once(socket, "disconnect"));
+  // The long-polling client's next GET is on its way: a page that is asked for after it,
+  // and answered, means that the server has it.
+  for (let times = 0; times < 2; times++) await (await fetch(`${base}/hello`)).text();
   console.log("CONNECTED");
   for (const [reason] of await Promise.all(gone)) assert.equal(reason, "transport close");
 }

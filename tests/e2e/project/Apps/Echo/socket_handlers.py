@@ -47,6 +47,10 @@ class SocketConnectionHandler(MojoSocketHandler):
         return "the answer was", answer
 
     @event
+    def where_from(self):
+        return {"address": self.request.address, "secure": self.request.secure}
+
+    @event
     def back(self, count):
         """Send numbered events, to be counted on the other side."""
         for number in range(count):
