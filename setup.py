@@ -24,10 +24,12 @@ setup(
         "mojo.web": ["pages/*.html"],
     },
     install_requires=[
-        "Twisted[tls]>=24.11",
+        "Twisted[tls]>=25.5",
         "autobahn>=24.4.2",
         "cryptography>=43",
         "Jinja2>=3.1.5",
+        # Forms: twisted.web's own parser takes seconds for a few megabytes of separators.
+        "multipart>=1.2.1",
     ],
     extras_require={
         # Node and npm by pip, for `mojo client` on a machine that has Python only.

@@ -4,14 +4,16 @@ An HTTP front door that judges a request when its headers are in.
 twisted.web gathers a whole body before a resource hears of the request, and every
 byte that arrives renews the patience of its timeout.  On an `EngineSite` a body that
 is too long is answered 413 before it is taken in, two POSTs of one session are
-noticed while both are on their way, and a request has one deadline however slowly it
-drips.
+noticed while both are on their way, a request has one deadline however slowly it
+drips, and a form has limits (see `mojo.engineio.forms`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -20,6 +22,7 @@ from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from mojo.engineio.forms import read_form
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.errors import PayloadTooLongError, RemoteError
 
@@ -32,6 +35,8 @@ BODY_SECONDS = 120.0
 #: Bytes of a refused request that are read and thrown away, so that its sender gets
 #: to read the answer before the connection goes.
 _LINGER_BYTES = 1_000_000
+
+_FORM_METHODS = (b"POST", b"PUT", b"PATCH")
 
 
 class Mount(Protocol):
@@ -63,6 +68,27 @@ class EngineRequest(Request):
             self.channel.refuse(PayloadTooLongError("request body too long"))
         else:
             super().handleContentChunk(data)
+
+    def process(self) -> None:
+        """Read the form that came, if one did, and find the resource."""
+        if self.method in _FORM_METHODS and self.channel.site.mount_at(self.path) is None:
+            try:
+                self._read_form()
+            except RemoteError as exc:
+                _log_refusal(self.channel, exc)
+                self.setResponseCode(exc.status)
+                self.setHeader(b"content-length", b"0")
+                self.finish()
+                return
+        super().process()
+
+    def _read_form(self) -> None:
+        kind = self.getHeader(b"content-type")
+        if kind and self.content is not None and self.args is not None:
+            length = self.content.seek(0, os.SEEK_END)
+            self.content.seek(0)
+            self.args.update(read_form(kind.decode("latin-1"), self.content, length))
+            self.content.seek(0)
 
 
 class EngineChannel(HTTPChannel):
@@ -109,12 +135,7 @@ class EngineChannel(HTTPChannel):
         """Answer the request that is being read, and read no more of it."""
         if self._linger_left is not None:
             return
-        _log.info(
-            "refused a request from {address}: {status} {error}",
-            address=getattr(self.getPeer(), "host", "unix"),
-            status=error.status,
-            error=str(error),
-        )
+        _log_refusal(self, error)
         self._linger_left = _LINGER_BYTES
         reason = RESPONSES.get(error.status, b"Refused")
         self.transport.write(
@@ -139,6 +160,15 @@ class EngineChannel(HTTPChannel):
         """Give up on a client that does not let go."""
         self._abortingCall = None
         self.transport.abortConnection()
+
+
+def _log_refusal(channel: EngineChannel, error: RemoteError) -> None:
+    _log.info(
+        "refused a request from {address}: {status} {error}",
+        address=getattr(channel.getPeer(), "host", "unix"),
+        status=error.status,
+        error=str(error),
+    )
 
 
 class EngineSite(Site):
@@ -168,14 +198,17 @@ class EngineSite(Site):
         max_body: int = 10_000_000,
         log_request: Callable[[Request], None] | None = None,
     ) -> None:
-        super().__init__(resource, timeout=HEADER_SECONDS, reactor=clock)
+        super().__init__(
+            resource, timeout=HEADER_SECONDS, reactor=clock, parsePOSTFormSubmission=False
+        )
         self.max_body = max_body
         self._mounts = dict(mounts)
         self._log_request = log_request
 
     def mount_at(self, path: bytes) -> Mount | None:
         """Give the mount at a path, with or without the slash at the end."""
-        return self._mounts.get(path.rstrip(b"/"))
+        # Percent-decoded, as the resources' own names are compared.
+        return self._mounts.get(unquote_to_bytes(path).rstrip(b"/"))
 
     def log(self, request: http.Request) -> None:
         """Hand the request to the access log; twisted.web's would show the query."""

@@ -26,6 +26,12 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual((response.status, response.header("connection")), (413, "close"))
         self.assertTrue(wire.transport.half_closed)
 
+    def test_encoded_path(self) -> None:
+        """A mount is found under every spelling of its path that leads to it."""
+        wire = self.endpoint.wire()
+        wire.send(head(self.uri.replace(".", "%2E"), "Content-Length: 1001"))
+        self.assertEqual(wire.answer().status, 413)
+
     def test_one_byte_too_many(self) -> None:
         self.assertEqual(self.endpoint.post(self.uri, b"4" + b"x" * 999).status, 200)
         self.assertEqual(self.endpoint.post(self.uri, b"4" + b"x" * 1000).status, 413)
