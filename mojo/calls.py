@@ -34,3 +34,8 @@ def run(
         done(result)
         return None
     return result.addCallbacks(done, failed)
+
+
+async def settled(result: Any) -> Any:
+    """Wait for what an application returned, if it is something to wait for."""
+    return await result if iscoroutine(result) or isinstance(result, Deferred) else result

@@ -174,17 +174,29 @@ class HTTPError(MojoError):
     """
     Raised in a request handler to answer with an error status.
 
+    The order of the arguments is Tornado's.
+
     Args:
         status: the HTTP status code, 400 to 599.
-        reason: the status line's words; the standard ones when left out.
         log_message: what the operator reads; it never reaches the client.
+        args: what is filled in for the ``%s`` and their like in ``log_message``.
+        reason: the status line's words, which the client reads; the standard ones
+            when left out.
+    Raises:
+        ValueError: the status is none of an error.
     """
 
-    def __init__(self, status: int = 500, reason: str | None = None, log_message: str = "") -> None:
+    def __init__(
+        self, status: int = 500, log_message: str = "", *args: Any, reason: str | None = None
+    ) -> None:
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            raise ValueError(f"the status of an HTTPError is 400 to 599, not {status!r}")
         self.status = status
-        self.reason = reason or _standard_reason(status)
-        self.log_message = log_message
-        super().__init__(f"{status} {self.reason}" + (f" ({log_message})" if log_message else ""))
+        # A line end would begin another header.
+        self.reason = " ".join((reason or _standard_reason(status)).split())
+        self.log_message = log_message % args if args else log_message
+        detail = f" ({self.log_message})" if self.log_message else ""
+        super().__init__(f"{status} {self.reason}{detail}")
 
 
 def _standard_reason(status: int) -> str:

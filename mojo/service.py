@@ -11,11 +11,12 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
@@ -44,8 +45,11 @@ from mojo.web.templates import Templates
 
 _log = Logger()
 
-#: Seconds in which WebSocket clients may answer the farewell of a stopping service.
+#: Seconds in which clients of a stopping service may fetch what they are owed, WebSockets
+#: answer the farewell, and pages finish.
 GOODBYE_SECONDS = 3.0
+#: Seconds between two looks at whether they have.
+_DRAIN_INTERVAL = 0.02
 
 
 class MojoService(MultiService):
@@ -189,16 +193,34 @@ class MojoService(MultiService):
         for namespace in self._sockets.namespaces.values():
             run_in_reactor(self._reactor, namespace.adapter.broadcast, message, (), ())
 
-    def log_out(self, session_id: str | None, user_id: str | int) -> None:
+    def log_out(
+        self,
+        session_id: str | None,
+        user_id: str | int | None = None,
+        *,
+        reason: str = "logout",
+        keep: str | int | None = None,
+    ) -> None:
         """
-        Take a login from the connections of one visitor.
+        Take their logins from the connections of one visitor; from any thread.
 
         Args:
-            session_id: the visitor.
-            user_id: the login.
+            session_id: the visitor; ``None`` for none.
+            user_id: a login, for connections that came with it and without a
+                ``session_id`` cookie; ``None`` for none.
+            reason: what the handlers' ``on_logout`` is told.
+            keep: a login that stays.
         """
-        key = user_key(user_id)
-        run_in_reactor(self._reactor, self._sockets.log_out, session_id, key, "logout")
+        run_in_reactor(
+            self._reactor,
+            partial(
+                self._sockets.log_out,
+                session_id,
+                None if user_id is None else user_key(user_id),
+                reason,
+                keep=None if keep is None else user_key(keep),
+            ),
+        )
 
     def site_for(self, root: IResource) -> EngineSite:
         """
@@ -235,28 +257,54 @@ class MojoService(MultiService):
             ListenError: see `privilegedStartService`.
         """
         self._listening.open()
+        self._sockets.reopen()
         current.bind(self)
-        super().startService()
+        try:
+            super().startService()
+        except BaseException:
+            current.unbind(self)
+            Deferred.fromCoroutine(self._listening.close())
+            raise
         if self._listening.addresses:
             _log.info("{banner}", banner=self.banner())
 
     def stopService(self) -> Deferred[Any]:
-        """Stop listening, say goodbye, wait a little, and stop what is below."""
+        """
+        Stop listening, say goodbye, wait a little, and stop what is below.
+
+        Nothing is left when the Deferred fires: no connection and no timer.
+        """
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await self._listening.close()
-        self._sockets.stop()
-        drained = DeferredList(
-            [mount.engine.when_drained() for mount in self.mounts.values()], consumeErrors=True
-        )
-        drained.addTimeout(GOODBYE_SECONDS, self._reactor, lambda *_: None)
-        await drained
+        try:
+            await self._listening.close()
+        except Exception:
+            _log.failure("a port could not be closed")
+        try:
+            self._sockets.stop()
+            await self._drain()
+        finally:
+            current.unbind(self)
+            await super().stopService()
+
+    async def _drain(self) -> None:
+        """Give clients and pages some seconds to come to an end, and then none."""
         # What was written last leaves in the turn after this one.
         for _ in range(2):
             await deferLater(self._reactor, 0)
-        current.unbind(self)
-        await super().stopService()
+        last = self._reactor.seconds() + GOODBYE_SECONDS
+        while self._busy and self._reactor.seconds() < last:
+            await deferLater(self._reactor, _DRAIN_INTERVAL)
+        for mount in self.mounts.values():
+            mount.engine.abort()
+        self.site.abort()
+        # Twisted tells of a broken connection in the turn after it was broken.
+        await deferLater(self._reactor, 0)
+
+    @property
+    def _busy(self) -> bool:
+        return self.site.busy or any(mount.engine.busy for mount in self.mounts.values())
 
     def banner(self) -> str:
         """Say what is served, where, and whether the cookies are safe."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python import threadable
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,10 +15,11 @@ from twisted.web.static import Data
 
 from mojo import App, MojoRequestHandler, MojoSocketHandler, event
 from mojo.errors import ProjectError, UnsendableError
+from mojo.sessions import current
 from mojo.settings import SocketIOSettings
 from tests.frames import CLOSE, WebSocketWire, client_frame
 from tests.socketio.world import PollingClient, WebSocketClient, remembering
-from tests.web.server import Browser, app_of, make_service
+from tests.web.server import Browser, app_of, make_service, settle, stop_service
 from tests.wire import Wire
 
 
@@ -286,10 +289,96 @@ class LifeTests(ServiceTestCase):
         self.assertTrue(polling.closed)
         close = socket.frames()[-1]
         self.assertEqual((close.opcode, close.code), (CLOSE, 1001))
+        self.clock.pump([0, 0, 2.9])
         self.assertNoResult(stopped)
-        self.clock.advance(3)
-        self.clock.pump([0] * 3)
+        self.assertIsNone(socket.closed)
+        self.clock.pump([0.1, 0])
         self.successResultOf(stopped)
+        settle(service)
+        self.assertEqual(socket.closed, "aborted")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_nothing_is_left(self) -> None:
+        """Whatever state clients are in: no timer, no connection, no session stays."""
+        service = self.serve()
+        service.startService()
+        silent = self.connect()  # does not answer the Close frame
+        unjoined = WebSocketWire(service.site, "/ChatSocket/?EIO=4&transport=websocket")
+        unjoined.send('451-["half",{"_placeholder":true,"num":0}]')
+        away = Browser(service).get("/ChatSocket/?EIO=4&transport=polling")  # no GET waits
+        self.assertEqual(away.status, 200)
+        slow = Wire(service.site)
+        slow.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        idle = Wire(service.site)
+        violator = WebSocketWire(service.site, "/ChatSocket/?EIO=4&transport=websocket")
+        violator.send_raw(b"\xff\xff\xff\xff")
+        stop_service(service)
+        for wire in (slow, idle, unjoined, violator):
+            self.assertEqual(wire.closed, "aborted")
+        self.assertEqual(silent.socket.closed, "aborted")
+        self.assertEqual(service.site.channels, set())
+        self.assertFalse(service._busy)
+
+    def test_owed_packets(self) -> None:
+        """A long-polling client between two GETs may still fetch what was sent to it."""
+        service = self.serve()
+        service.startService()
+        polling = self.connect(transport="polling")
+        service.emit("first")
+        self.turn()  # its GET is answered, and it has not read that yet
+        service.emit("last words")
+        stopped = service.stopService()
+        self.clock.pump([0, 0, 1])
+        self.assertNoResult(stopped)
+        self.assertEqual(
+            polling.received(), ['2/ChatSocket,["first"]', '2/ChatSocket,["last words"]']
+        )
+        self.assertTrue(polling.closed)
+        self.clock.pump([0.02, 0])
+        self.successResultOf(stopped)
+
+    def test_page_under_way(self) -> None:
+        """A page that is being made is finished, and the service waits for it."""
+        done: Deferred[None] = Deferred()
+
+        class Slow(MojoRequestHandler):
+            async def get(self):
+                await done
+                self.write("finished")
+
+        service = self.serve(App(name="Pages", urlpatterns=[("/slow", Slow)]))
+        service.startService()
+        wire = Wire(service.site)
+        self.assertIsNone(wire.get("/slow"))
+        stopped = service.stopService()
+        self.clock.pump([0, 0, 1])
+        self.assertNoResult(stopped)
+        done.callback(None)
+        self.assertEqual(wire.answer().text, "finished")
+        self.clock.pump([0.02, 0])
+        self.successResultOf(stopped)
+
+    def test_restart(self) -> None:
+        service = self.serve()
+        for _ in range(2):
+            service.startService()
+            self.connect()
+            self.assertEqual(len(service.app("Chat")._namespace.connections), 1)
+            stop_service(service)
+            refused = Browser(service).get("/socket.io/?EIO=4&transport=polling")
+            self.assertEqual(refused.status, 503)
+
+    def test_child_that_does_not_start(self) -> None:
+        """Its exception is the start's, and nothing stays open or bound."""
+
+        class Broken(Service):
+            def startService(self) -> None:
+                raise ValueError("as asked")
+
+        service = self.serve()
+        Broken().setServiceParent(service)
+        self.assertRaises(ValueError, service.startService)
+        self.assertEqual(current._running, [])
 
     def test_stop_is_quick_when_clients_answer(self) -> None:
         service = self.serve()

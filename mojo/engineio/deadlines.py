@@ -67,6 +67,13 @@ class Deadlines(Generic[Waiter]):
             self._call.cancel()
             self._call = None
 
+    def expire_all(self) -> None:
+        """End every wait now, as if its time were up."""
+        waiters = list(self._ends)
+        self.clear()
+        for waiter in waiters:
+            self._expired(waiter)
+
     def _wake(self) -> None:
         self._call = None
         now = self._clock.seconds()

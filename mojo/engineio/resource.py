@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
@@ -72,9 +71,15 @@ class EngineResource(Resource):
             refuse(request, exc)
         return NOT_DONE_YET
 
-    def when_drained(self) -> Deferred[None]:
-        """Give a Deferred that fires when no WebSocket is open here."""
-        return self._websockets.when_drained()
+    @property
+    def busy(self) -> bool:
+        """Whether there is a session, or a WebSocket that has not closed."""
+        return bool(self.engine.sessions or self._websockets.countConnections)
+
+    def abort(self) -> None:
+        """Break off what is left after the engine was stopped."""
+        self.engine.abort()
+        self._websockets.closing.expire_all()
 
     def body_announced(self, request: EngineRequest, uri: bytes) -> None:
         """

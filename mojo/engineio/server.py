@@ -112,10 +112,24 @@ class EngineServer:
         session.open(transport, self._receiver)
 
     def stop(self) -> None:
-        """Close every session, telling each client that the server is shutting down."""
+        """
+        Close every session, telling each client that the server is shutting down.
+
+        A client may still fetch what it is owed until `abort`; new ones are refused
+        until `reopen`.
+        """
         self._stopped = True
         for session in list(self._sessions.values()):
             session.close(CloseReason.SERVER_SHUTTING_DOWN)
+
+    def abort(self) -> None:
+        """End what is left after `stop`, and every timer."""
+        self._lingering.expire_all()
+        self.heartbeat.clear()
+
+    def reopen(self) -> None:
+        """Take new sessions again."""
+        self._stopped = False
 
     # -- SessionHost --------------------------------------------------------
 

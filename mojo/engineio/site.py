@@ -16,7 +16,9 @@ from typing import Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.resource import IResource
@@ -97,6 +99,20 @@ class EngineChannel(HTTPChannel):
     site: EngineSite
     transport: Any
     _linger_left: int | None = None
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        self.site.channels.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget a connection that is gone."""
+        self.site.channels.discard(self)
+        super().connectionLost(reason)
+
+    def taken_over(self) -> None:
+        """Forget a connection that is a WebSocket from now on."""
+        self.site.channels.discard(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Read requests, or wait for the sender of a refused one to read our answer."""
@@ -202,6 +218,7 @@ class EngineSite(Site):
             resource, timeout=HEADER_SECONDS, reactor=clock, parsePOSTFormSubmission=False
         )
         self.max_body = max_body
+        self.channels: set[EngineChannel] = set()
         self._mounts = dict(mounts)
         self._log_request = log_request
 
@@ -209,6 +226,16 @@ class EngineSite(Site):
         """Give the mount at a path, with or without the slash at the end."""
         # Percent-decoded, as the resources' own names are compared.
         return self._mounts.get(unquote_to_bytes(path).rstrip(b"/"))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return any(channel.requests for channel in self.channels)
+
+    def abort(self) -> None:
+        """Close every connection, whatever is under way on it."""
+        for channel in tuple(self.channels):
+            channel.forceAbortClient()
 
     def log(self, request: http.Request) -> None:
         """Hand the request to the access log; twisted.web's would show the query."""

@@ -87,9 +87,9 @@ class VisitorCookies:
         """Seal a cookie's value, as of now."""
         return self.signer.seal(name, value, now=self._now())
 
-    def age_of(self, opened: Opened) -> float:
-        """Give the seconds since a cookie was sealed."""
-        return self._now() - opened.sealed
+    def is_stale(self, opened: Opened, max_age: float) -> bool:
+        """Tell whether a cookie should be sealed anew: past half its age, or an old secret's."""
+        return not opened.current or self._now() - opened.sealed > max_age / 2
 
 
 def user_key(user_id: object) -> str:

@@ -38,7 +38,8 @@ _running: list[Owner] = []
 
 def bind(owner: Owner) -> None:
     """Note that a service runs."""
-    _running.append(owner)
+    if owner not in _running:
+        _running.append(owner)
 
 
 def unbind(owner: Owner) -> None:

@@ -17,7 +17,7 @@ import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -40,10 +40,12 @@ class Opened(NamedTuple):
     Attributes:
         value: the text that was sealed.
         sealed: when, in whole seconds since the epoch.
+        current: whether with the secret of now, and not with an earlier one.
     """
 
     value: str
     sealed: int
+    current: bool
 
 
 class Signer:
@@ -58,7 +60,7 @@ class Signer:
 
     def __init__(self, secret: str, fallbacks: Sequence[str] = ()) -> None:
         self._secrets = (secret, *fallbacks)
-        self._boxes: dict[str, MultiFernet] = {}
+        self._boxes: dict[str, list[Fernet]] = {}
 
     def __repr__(self) -> str:
         return f"<Signer with {len(self._secrets)} secrets>"
@@ -76,7 +78,7 @@ class Signer:
         Raises:
             ValueError: the token would be longer than a browser keeps a cookie.
         """
-        token = self._box(name).encrypt_at_time(value.encode("utf-8"), int(now))
+        token = self._boxes_of(name)[0].encrypt_at_time(value.encode("utf-8"), int(now))
         if len(token) > MAX_TOKEN:
             raise ValueError(f"a value of {len(value)} characters is too long for cookie {name!r}")
         return token.decode("ascii")
@@ -97,22 +99,24 @@ class Signer:
         if len(token) > MAX_TOKEN or not token.isascii():
             return None
         raw = token.encode("ascii")
-        box = self._box(name)
-        try:
-            data = box.decrypt_at_time(raw, int(max_age), int(now))
-            opened = Opened(data.decode("utf-8"), box.extract_timestamp(raw))
-        except (InvalidToken, UnicodeDecodeError):
-            return None
-        # Base64 is read generously: one token must not have many spellings.
-        canonical = base64.urlsafe_b64encode(base64.urlsafe_b64decode(raw))
-        return opened if canonical == raw else None
+        for number, box in enumerate(self._boxes_of(name)):
+            try:
+                data = box.decrypt_at_time(raw, int(max_age), int(now))
+                opened = Opened(data.decode("utf-8"), box.extract_timestamp(raw), number == 0)
+            except (InvalidToken, UnicodeDecodeError):
+                continue
+            # Base64 is read generously: one token must not have many spellings.
+            canonical = base64.urlsafe_b64encode(base64.urlsafe_b64decode(raw))
+            return opened if canonical == raw else None
+        return None
 
-    def _box(self, name: str) -> MultiFernet:
-        box = self._boxes.get(name)
-        if box is None:
-            box = MultiFernet([Fernet(_derive(secret, name)) for secret in self._secrets])
-            self._boxes[name] = box
-        return box
+    def _boxes_of(self, name: str) -> list[Fernet]:
+        """Give a cookie's boxes, the newest secret's first."""
+        boxes = self._boxes.get(name)
+        if boxes is None:
+            boxes = [Fernet(_derive(secret, name)) for secret in self._secrets]
+            self._boxes[name] = boxes
+        return boxes
 
 
 def _derive(secret: str, name: str) -> bytes:

@@ -25,9 +25,10 @@ from mojo.errors import EventTableError
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
-from mojo.socketio.namespace import Namespace, Observer
+from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
+from mojo.socketio.rooms import Room
 
 # What ends a namespace's name on the wire, or could not be told from a path.
 _NAME = re.compile(r"/[^\x00-\x20,?#\x7f]*")
@@ -78,7 +79,8 @@ class SocketServer:
         self._unjoined: Deadlines[Client] = Deadlines(
             clock, self.options.connect_timeout, _joined_nothing
         )
-        self._logged_in: dict[str, dict[Client, None]] = {}
+        # Clients with a login, by their visitor, or by the login if they have none.
+        self._logged_in: dict[Room, dict[Client, None]] = {}
         self._namespaces: dict[str, Namespace] = {}
         self._engines: list[EngineServer] = []
 
@@ -139,24 +141,49 @@ class SocketServer:
         return engine
 
     def stop(self) -> None:
-        """Close every session: its connections end with ``"server shutting down"``."""
+        """
+        Close every session: its connections end with ``"server shutting down"``.
+
+        What is left after a while ends with the mounts' `EngineServer.abort`.
+        """
         for engine in self._engines:
             engine.stop()
+        self._attachments.clear()
+        self._unjoined.clear()
 
-    def log_out(self, session_id: str | None, user_id: str, reason: str) -> None:
+    def reopen(self) -> None:
+        """Take clients again."""
+        for engine in self._engines:
+            engine.reopen()
+
+    def log_out(
+        self,
+        session_id: str | None,
+        user_id: str | None,
+        reason: str,
+        *,
+        keep: str | None = None,
+    ) -> None:
         """
-        Take a login from the clients that one visitor has with it.
+        Take their logins from the clients of one visitor.
 
         A client without any connection counts too: what it connects to later, on the
         same session, it connects to without the login.
 
         Args:
-            session_id: the visitor; ``None`` for clients without a visitor's cookie.
-            user_id: the login; other logins of the visitor stay.
+            session_id: the visitor, whatever logins there are; ``None`` for none.
+            user_id: a login: of clients that came without a visitor's cookie, which are
+                known by nothing else; ``None`` for none.
             reason: what the handlers' ``on_logout`` is told.
+            keep: a login that stays.
         """
-        for client in tuple(self._logged_in.get(user_id, ())):
-            if client.session.handshake.session_id == session_id:
+        homes = []
+        if session_id is not None:
+            homes.append(session_room(session_id))
+        if user_id is not None:
+            homes.append(user_room(user_id))
+        for client in [client for home in homes for client in self._logged_in.get(home, ())]:
+            if client.user_id != keep:
                 self._forget_login(client)
                 client.log_out(reason)
 
@@ -171,7 +198,7 @@ class SocketServer:
         its own, while a client that joins, which takes it milliseconds, is not held up.
         """
         if client.user_id is not None:
-            self._logged_in.setdefault(client.user_id, {})[client] = None
+            self._logged_in.setdefault(_home(client), {})[client] = None
         self._unjoined.start(client)
         if len(self._unjoined) > self.options.max_unjoined:
             oldest = self._unjoined.oldest()
@@ -190,10 +217,11 @@ class SocketServer:
         self._attachments.stop(client)
 
     def _forget_login(self, client: Client) -> None:
-        clients = self._logged_in.get(client.user_id or "", {})
+        home = _home(client)
+        clients = self._logged_in.get(home, {})
         clients.pop(client, None)
-        if not clients and client.user_id is not None:
-            self._logged_in.pop(client.user_id, None)
+        if not clients:
+            self._logged_in.pop(home, None)
 
     def attachment_awaited(self, client: Client) -> None:
         """Give a client some time for the next attachment of a packet."""
@@ -202,6 +230,13 @@ class SocketServer:
     def attachments_complete(self, client: Client) -> None:
         """Note that a client's packet is complete."""
         self._attachments.stop(client)
+
+
+def _home(client: Client) -> Room:
+    handshake = client.session.handshake
+    if handshake.session_id is not None:
+        return session_room(handshake.session_id)
+    return user_room(handshake.user_id or "")
 
 
 def _joined_nothing(client: Client) -> None:

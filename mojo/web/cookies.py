@@ -29,9 +29,11 @@ class Beginning:
 class CookieMethods(Beginning):
     """Methods of `MojoRequestHandler` about cookies."""
 
-    request: Request
-    mojo: Host
-    _cookies: Cookies | None = None
+    def __init__(self, mojo: Host, request: Request) -> None:
+        self.mojo = mojo
+        self.request = request
+        self._cookies: Cookies | None = None
+        self._cookies_set: dict[tuple[str, str, str | None], bytes] = {}
 
     @property
     def is_secure(self) -> bool:
@@ -89,6 +91,10 @@ class CookieMethods(Beginning):
             raise ValueError(f"the value of cookie {name!r} cannot stand in a header")
         if samesite.lower() not in _SAME_SITE:
             raise ValueError(f"samesite of cookie {name!r} cannot be {samesite!r}")
+        if secure is None:
+            secure = self.is_secure
+        if samesite.lower() == "none" and not secure:
+            raise ValueError(f"cookie {name!r} is SameSite=None, which browsers take by https only")
         parts = [f"{name}={value}"]
         for attribute, text in (("Path", path), ("Domain", domain)):
             if text is not None:
@@ -97,14 +103,17 @@ class CookieMethods(Beginning):
                 parts.append(f"{attribute}={text}")
         if max_age is not None:
             parts.append(f"Max-Age={int(max_age)}")
-        if self.is_secure if secure is None else secure:
+        if secure:
             parts.append("Secure")
         if httponly:
             parts.append("HttpOnly")
         parts.append(f"SameSite={_SAME_SITE[samesite.lower()]}")
-        # One header for each name: what was set before in this request is replaced.
-        kept = [c for c in self.request.cookies if not c.startswith(f"{name}=".encode())]
-        self.request.cookies[:] = [*kept, "; ".join(parts).encode("ascii")]
+        # One header for each cookie: what was set before in this request is replaced.
+        which = (name, path, domain)
+        if which in self._cookies_set:
+            self.request.cookies.remove(self._cookies_set[which])
+        self._cookies_set[which] = "; ".join(parts).encode("ascii")
+        self.request.cookies.append(self._cookies_set[which])
 
     def clear_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
         """Take a cookie from the browser."""

@@ -46,7 +46,8 @@ class ErrorResource(Resource):
         request.setResponseCode(self._status)
         request.setHeader(b"content-type", b"text/html; charset=UTF-8")
         request.setHeader(b"x-content-type-options", b"nosniff")
-        return self._body
+        # twisted.web would log a body after a HEAD, and the whole URL with it.
+        return b"" if request.method == b"HEAD" else self._body
 
 
 not_found = ErrorResource(404, "Not Found")

@@ -8,10 +8,7 @@ written when that is over.  How a handler is called is in `mojo.web.resource`.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import secrets
 import traceback
 from typing import Any, overload
 from urllib.parse import quote
@@ -20,23 +17,16 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from mojo.errors import HTTPError
-from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, user_key
-from mojo.web import csrf
-from mojo.web.cookies import CookieMethods
 from mojo.web.errors import error_page
 from mojo.web.host import Host
-
-CSRF_COOKIE = "csrf_token"
-CSRF_FIELD = "csrf_token"
-CSRF_HEADER = b"x-csrf-token"
-_CSRF_MAX_AGE = 30 * 86400.0
+from mojo.web.visitor import VisitorMethods
 
 
 class _Required:
     """The default of an argument that has none."""
 
 
-class MojoRequestHandler(CookieMethods):
+class MojoRequestHandler(VisitorMethods):
     """
     One request to a page.
 
@@ -51,24 +41,22 @@ class MojoRequestHandler(CookieMethods):
     csrf_protected = True
 
     def __init__(self, mojo: Host, request: Request, app: str) -> None:
-        self.mojo = mojo
-        self.request = request
+        super().__init__(mojo, request)
         self.app = app
         self.finished = False
         self._body: list[bytes] = []
-        self._session_id: str | None = None
-        self._user_id: str | None = None
-        self._identified = False
-        self._csrf_secret: bytes | None = None
 
     # -- hooks --------------------------------------------------------------
 
     def prepare(self) -> Any:
         """Called before the method; may be async, and may end the request."""
 
-    def write_error(self, status: int, reason: str, failure: Failure | None) -> None:
+    def on_connection_close(self) -> None:
+        """Called when the client has left without waiting for the answer."""
+
+    def write_error(self, status: int, reason: str, failure: Failure | None) -> Any:
         """
-        Write the page of an error; override it for pages of your own.
+        Write the page of an error; override it for pages of your own; may be async.
 
         Args:
             status: the HTTP status code.
@@ -79,10 +67,6 @@ class MojoRequestHandler(CookieMethods):
         if self.mojo.settings.debug and failure is not None and status >= 500:
             detail = "".join(traceback.format_exception(failure.value))
         self.write(error_page(status, reason, detail))
-
-    def get_current_user(self) -> Any:
-        """Tell who is logged in; the user id by default."""
-        return self.user_id
 
     # -- the request --------------------------------------------------------
 
@@ -137,106 +121,6 @@ class MojoRequestHandler(CookieMethods):
             raise HTTPError(400, log_message=f"argument {name!r} is not UTF-8") from exc
         return [value.strip() for value in values] if strip else values
 
-    # -- the visitor --------------------------------------------------------
-
-    @property
-    def session_id(self) -> str | None:
-        """The visitor; with `MojoSessionMixin` every visitor has one."""
-        self._identify()
-        return self._session_id
-
-    @property
-    def user_id(self) -> str | None:
-        """The login, or ``None``."""
-        self._identify()
-        return self._user_id
-
-    @property
-    def current_user(self) -> Any:
-        """What `get_current_user` tells."""
-        return self.get_current_user()
-
-    def login(self, user_id: str | int) -> None:
-        """
-        Log the visitor in: the response sets the ``logged_in`` cookie.
-
-        Args:
-            user_id: text or a whole number; checking who it is is yours.
-        """
-        key = user_key(user_id)
-        self._identify()
-        self._user_id = key
-        self.set_visitor_cookie(LOGGED_IN, key, self.mojo.cookies.ages.login)
-
-    def logout(self) -> None:
-        """
-        Log the visitor out, here and on the visitor's live connections.
-
-        The response takes the ``logged_in`` cookie away; connections leave
-        ``LOGGED_IN_SESSIONS``, lose their `user_id`, and their ``on_logout`` is called.
-        """
-        self._identify()
-        user_id, self._user_id = self._user_id, None
-        self.clear_cookie(LOGGED_IN)
-        if user_id is not None:
-            self.mojo.log_out(self._session_id, user_id)
-
-    def set_visitor_cookie(self, name: str, value: str, max_age: float) -> None:
-        """Seal one of the visitor's two cookies."""
-        self.set_secure_cookie(name, value, max_age=max_age)
-
-    def _identify(self) -> None:
-        if not self._identified:
-            self._identified = True
-            self._session_id, self._user_id = self.mojo.cookies.identify(self.cookies)
-
-    def _begin_session(self, session_id: str) -> None:
-        self._session_id = session_id
-        self.set_visitor_cookie(SESSION_ID, session_id, self.mojo.cookies.ages.session)
-
-    # -- forgery ------------------------------------------------------------
-
-    @property
-    def csrf_token(self) -> str:
-        """The token that a form of this page must send as ``csrf_token``."""
-        secret = self._csrf_secret or self._read_csrf_secret()
-        if secret is None:
-            secret = secrets.token_bytes(csrf.SECRET_BYTES)
-            text = base64.urlsafe_b64encode(secret).decode("ascii")
-            self.set_secure_cookie(CSRF_COOKIE, text, max_age=_CSRF_MAX_AGE)
-        self._csrf_secret = secret
-        return csrf.mask(secret, secrets.token_bytes(csrf.SECRET_BYTES))
-
-    def csrf_field(self) -> str:
-        """Make the hidden field of a form, for a template."""
-        return _Html(f'<input type="hidden" name="{CSRF_FIELD}" value="{self.csrf_token}">')
-
-    def check_csrf(self) -> None:
-        """
-        Refuse a request that a page of another site made the browser send.
-
-        Raises:
-            HTTPError: 403.
-        """
-        origin = (self.request.getHeader(b"origin") or b"").decode("latin-1") or None
-        host = (self.request.getHeader(b"host") or b"").decode("latin-1")
-        if not self.mojo.origins.trusts(origin, host, self.is_secure):
-            raise HTTPError(403, log_message=f"a form of {origin!r}, expected {host!r}")
-        token = self.get_argument(CSRF_FIELD, "") or (
-            self.request.getHeader(CSRF_HEADER) or b""
-        ).decode("latin-1")
-        secret = self._read_csrf_secret()
-        if secret is None or not csrf.matches(secret, token):
-            raise HTTPError(403, log_message="missing or wrong CSRF token")
-
-    def _read_csrf_secret(self) -> bytes | None:
-        text = self.get_secure_cookie(CSRF_COOKIE, max_age=_CSRF_MAX_AGE)
-        try:
-            secret = base64.urlsafe_b64decode(text or "")
-        except (binascii.Error, ValueError):
-            return None
-        return secret if len(secret) == csrf.SECRET_BYTES else None
-
     # -- the response -------------------------------------------------------
 
     def set_status(self, status: int, reason: str | None = None) -> None:
@@ -265,13 +149,18 @@ class MojoRequestHandler(CookieMethods):
             chunk: text is sent as UTF-8, a dict as JSON.
         Raises:
             RuntimeError: the request is finished.
+            TypeError: the chunk is something else.
         """
         if self.finished:
             raise RuntimeError("write() after finish(), redirect() or render()")
         if isinstance(chunk, dict):
             self.set_header("Content-Type", "application/json; charset=UTF-8")
             chunk = json.dumps(chunk)
-        self._body.append(chunk.encode("utf-8") if isinstance(chunk, str) else bytes(chunk))
+        if isinstance(chunk, str):
+            chunk = chunk.encode("utf-8")
+        if not isinstance(chunk, bytes):
+            raise TypeError(f"write() takes text, bytes or a dict, not {type(chunk).__name__}")
+        self._body.append(chunk)
 
     def render(self, template: str, **context: Any) -> None:
         """Write a template and finish; see `render_string`."""
@@ -282,8 +171,7 @@ class MojoRequestHandler(CookieMethods):
         Render a template of this app, or of the project.
 
         Beside what is given, a template knows ``handler``, ``request``,
-        ``current_user``, ``session_id``, ``static_url``, ``csrf_field``,
-        ``csrf_token`` and ``project``.
+        ``current_user``, ``session_id``, ``static_url``, ``csrf_field`` and ``project``.
         """
         names = {
             "handler": self,
@@ -316,29 +204,31 @@ class MojoRequestHandler(CookieMethods):
             self.write(chunk)
         self.finished = True
 
+    def next_url(self, default: str = "/") -> str:
+        """
+        Give the page that the visitor wanted before `login_required` asked for a login.
+
+        Args:
+            default: given when there is none, or it is not on this site: a link with a
+                ``next`` of its own must not lead a visitor away after the login.
+        """
+        wanted = self.get_argument("next", "")
+        local = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+        return wanted if local and wanted.isprintable() else default
+
     def static_url(self, path: str) -> str:
         """Give the address of a static file, which changes when the file does."""
         return self.mojo.static_files.url(path)
 
     def clear(self) -> None:
-        """Forget what was written; cookies and headers stay, but for the content's type."""
+        """Forget what was written; cookies and headers stay."""
         self._body.clear()
         self.finished = False
-        self.set_header("Content-Type", "text/html; charset=UTF-8")
 
     @property
     def response_body(self) -> bytes:
         """What was written."""
         return b"".join(self._body)
-
-
-class _Html(str):
-    """Text that a template need not escape."""
-
-    __slots__ = ()
-
-    def __html__(self) -> str:
-        return self
 
 
 def _header_text(text: str) -> bytes:

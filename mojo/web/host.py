@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from mojo.engineio.handshake import Origins
 from mojo.engineio.proxies import TrustedProxies
@@ -23,5 +23,12 @@ class Host(Protocol):
     static_files: StaticFiles
     templates: Templates
 
-    def log_out(self, session_id: str | None, user_id: Any) -> None:
-        """Take a login from a visitor's connections."""
+    def log_out(
+        self,
+        session_id: str | None,
+        user_id: str | None = None,
+        *,
+        reason: str = "logout",
+        keep: str | None = None,
+    ) -> None:
+        """Take their logins from a visitor's connections."""

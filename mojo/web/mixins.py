@@ -31,7 +31,7 @@ class MojoSessionMixin(_Mixin):
 
     A visitor without a good one gets a new one with the response, and `session_id` has
     it at once; one that is past half its age is sealed anew, so that it does not run out
-    for whoever keeps coming.
+    for whoever keeps coming; so is one that was sealed with an earlier secret.
     """
 
     def begin(self) -> None:
@@ -42,7 +42,7 @@ class MojoSessionMixin(_Mixin):
         if opened is None:
             self._identify()
             self._begin_session(new_session_id())
-        elif cookies.age_of(opened) > cookies.ages.session / 2:
+        elif cookies.is_stale(opened, cookies.ages.session):
             self._begin_session(opened.value)
 
 
@@ -50,8 +50,7 @@ class MojoAuthMixin(_Mixin):
     """
     Keeps the ``logged_in`` cookie of `login` fresh.
 
-    A login that is used when it is past half its age is sealed anew; a cookie that is no
-    good is taken from the browser.
+    A login that is used when it is past half its age is sealed anew.
     """
 
     def begin(self) -> None:
@@ -59,29 +58,28 @@ class MojoAuthMixin(_Mixin):
         super().begin()
         cookies = self.mojo.cookies
         opened = cookies.open(LOGGED_IN, self.cookies, cookies.ages.login)
-        if opened is not None:
-            if cookies.age_of(opened) > cookies.ages.login / 2:
-                self.set_visitor_cookie(LOGGED_IN, opened.value, cookies.ages.login)
-        elif LOGGED_IN in self.cookies:
-            self.clear_cookie(LOGGED_IN)
+        if opened is not None and cookies.is_stale(opened, cookies.ages.login):
+            self.set_visitor_cookie(LOGGED_IN, opened.value, cookies.ages.login)
 
 
 def login_required(method: Method) -> Method:
     """
     Let only logged in visitors call a method of a request handler.
 
-    Others are sent to ``LOGIN_URL`` with ``?next=`` and the page they wanted, or, where
-    that makes no sense (a POST, a script's request), answered 403.
+    Others are sent to ``LOGIN_URL`` with ``?next=`` and the page they wanted (see
+    `MojoRequestHandler.next_url`), or, where that makes no sense, as after a POST, answered 403.
     """
 
     @functools.wraps(method)
     def check(self: MojoRequestHandler, *args: Any, **kwargs: Any) -> Any:
-        if self.current_user is not None:
+        if self.current_user:
             return method(self, *args, **kwargs)
         if self.method not in ("GET", "HEAD"):
             raise HTTPError(403, log_message="not logged in")
-        wanted = self.request.uri.decode("latin-1")
-        self.redirect(f"{self.mojo.settings.login_url}?{urlencode({'next': wanted})}")
+        wanted = "/" + self.request.uri.decode("latin-1").lstrip("/")
+        login = self.mojo.settings.login_url
+        mark = "&" if "?" in login else "?"
+        self.redirect(f"{login}{mark}{urlencode({'next': wanted})}")
         return None
 
     return check  # type: ignore[return-value]

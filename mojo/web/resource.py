@@ -2,7 +2,8 @@
 From a request to a handler's method, and from what it wrote to the response.
 
 Whatever a handler raises is answered here: an `HTTPError` with its status, anything else
-with 500 and a line in the log.
+with 500 and a line in the log.  A page of an error has none of the headers that were meant
+for the page itself; cookies stay.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from mojo.calls import run
+from mojo.calls import settled
 from mojo.errors import HTTPError
 from mojo.web.errors import ErrorResource, not_found
 from mojo.web.handler import MojoRequestHandler
@@ -65,96 +67,150 @@ class PagesResource(Resource):
         if found is None:
             return not_found.render(request)
         page, args, kwargs = found
-        _Serving(page.handler(self._host, request, page.app), args, kwargs).begin()
+        _Serving(self._host, request, page).begin(args, kwargs)
         return NOT_DONE_YET
 
 
 class _Serving:
-    """One request being served by one handler."""
+    """
+    One request being served by one handler.
 
-    def __init__(
-        self, handler: MojoRequestHandler, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> None:
-        self._handler = handler
-        self._request = handler.request
-        self._args = args
-        self._kwargs = kwargs
+    Whatever goes wrong, in the handler or in what it does about its own errors, the
+    request is answered.
+    """
+
+    def __init__(self, host: Host, request: Request, page: Page) -> None:
+        self._host = host
+        self._request = request
+        self._page = page
+        self._handler: MojoRequestHandler | None = None
         self._gone = False
-        self._request.setHeader(b"content-type", b"text/html; charset=UTF-8")
-        self._request.setHeader(b"x-content-type-options", b"nosniff")
-        self._request.notifyFinish().addErrback(self._client_gone)
+        request.setHeader(b"content-type", b"text/html; charset=UTF-8")
+        request.setHeader(b"x-content-type-options", b"nosniff")
+        # What the page of an error has of headers, whatever the handler set before it.
+        self._first_headers = list(request.responseHeaders.getAllRawHeaders())
+        request.notifyFinish().addErrback(self._client_gone)
 
-    def begin(self) -> None:
-        """Check the request, and ask the handler to prepare."""
-        run(self._prepare, self._prepared, self._failed)
+    def begin(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Serve the request; ``args`` and ``kwargs`` are the method's."""
+        Deferred.fromCoroutine(self._serve(args, kwargs))
 
-    def _prepare(self) -> Any:
-        handler = self._handler
-        if self._method() is None:
-            handler.set_header("Allow", ", ".join(self._allowed()))
+    async def _serve(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        try:
+            try:
+                await self._call(args, kwargs)
+            except Exception as exc:
+                await self._write_error(exc)
+            self._send()
+        except Exception:
+            self._log_failure("cannot be answered")
+            self._give_up()
+        finally:
+            if self._handler is not None:
+                self._handler.end()
+
+    async def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        handler = self._handler = self._page.handler(self._host, self._request, self._page.app)
+        method = _method_of(handler)
+        if method is None:
             raise HTTPError(405)
         handler.begin()
         if handler.csrf_protected and handler.method in _CHANGING:
             handler.check_csrf()
-        return handler.prepare()
+        await settled(handler.prepare())
+        if not handler.finished:
+            result = await settled(method(*args, **kwargs))
+            if result is not None:
+                raise TypeError(
+                    f"{type(handler).__qualname__}.{handler.method.lower()} returned "
+                    f"{type(result).__name__}: a page is what it gives to write() or render()"
+                )
 
-    def _prepared(self, _: Any) -> None:
-        if self._handler.finished:
-            self._send()
-            return
-        method = self._method()
-        assert method is not None
-        run(lambda: method(*self._args, **self._kwargs), lambda _: self._send(), self._failed)
-
-    def _method(self) -> Any:
-        name = self._handler.method
-        if name not in _METHODS:
-            return None
-        method = getattr(self._handler, name.lower(), None)
-        if method is None and name == "HEAD":
-            method = getattr(self._handler, "get", None)
-        return method
-
-    def _allowed(self) -> list[str]:
-        return [name for name in _METHODS if hasattr(self._handler, name.lower())]
-
-    def _failed(self, failure: Failure) -> None:
-        error = failure.value
-        handler = self._handler
+    async def _write_error(self, error: Exception) -> None:
         if isinstance(error, HTTPError):
             status, reason = error.status, error.reason
             _log.info(
                 "{method} {path}: {error}",
-                method=handler.method,
+                method=self._request.method.decode("latin-1"),
                 path=self._request.path.decode("latin-1"),
                 error=str(error),
             )
         else:
             status, reason = 500, "Internal Server Error"
-            _log.failure(
-                "{app}: {method} {path} failed",
-                failure,
-                app=handler.app,
-                method=handler.method,
-                path=self._request.path.decode("latin-1"),
-            )
+            self._log_failure("failed")
+        handler = self._handler
+        if handler is None:
+            self._give_up()
+            return
         handler.clear()
+        self._reset_headers()
+        if status == 405:
+            handler.set_header("Allow", ", ".join(_methods_of(handler)))
         handler.set_status(status, reason)
         try:
-            handler.write_error(status, reason, failure)
+            await settled(handler.write_error(status, reason, Failure(error)))
         except Exception:
-            _log.failure("{app}: write_error failed", app=handler.app)
-        self._send()
+            self._log_failure("failed in write_error")
+
+    def _reset_headers(self) -> None:
+        """Forget what the handler meant for the page that it did not come to write."""
+        request = self._request
+        for name, _ in list(request.responseHeaders.getAllRawHeaders()):
+            request.responseHeaders.removeHeader(name)
+        for name, values in self._first_headers:
+            request.responseHeaders.setRawHeaders(name, values)
+        request.etag = request.lastModified = None
 
     def _send(self) -> None:
-        self._handler.finished = True
-        if self._gone:
+        if self._gone or self._handler is None:
             return
+        self._handler.finished = True
         body = self._handler.response_body
         if self._request.code not in NO_BODY_CODES:
             self._request.setHeader(b"content-length", b"%d" % len(body))
             self._request.write(body)
         self._request.finish()
 
+    def _give_up(self) -> None:
+        """Answer with the least there is."""
+        if self._gone or self._request.finished:
+            return
+        if self._request.startedWriting:
+            self._request.loseConnection()
+            return
+        self._reset_headers()
+        self._request.setResponseCode(500)
+        self._request.setHeader(b"content-length", b"0")
+        self._request.finish()
+
+    def _log_failure(self, what: str) -> None:
+        _log.failure(
+            "{app}: {method} {path} {what}",
+            app=self._page.app,
+            method=self._request.method.decode("latin-1"),
+            path=self._request.path.decode("latin-1"),
+            what=what,
+        )
+
     def _client_gone(self, _: Failure) -> None:
         self._gone = True
+        if self._handler is not None:
+            try:
+                self._handler.on_connection_close()
+            except Exception:
+                self._log_failure("failed in on_connection_close")
+
+
+def _method_of(handler: MojoRequestHandler) -> Any:
+    name = handler.method
+    if name not in _METHODS:
+        return None
+    method = getattr(handler, name.lower(), None)
+    if method is None and name == "HEAD":
+        method = getattr(handler, "get", None)
+    return method
+
+
+def _methods_of(handler: MojoRequestHandler) -> list[str]:
+    found = [name for name in _METHODS if hasattr(handler, name.lower())]
+    return [*found, "HEAD"] if "GET" in found and "HEAD" not in found else found

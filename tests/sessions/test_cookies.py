@@ -60,11 +60,14 @@ class IdentifyTests(SynchronousTestCase):
         ):
             self.assertEqual(self.cookies.identify({"session_id": tokens}).session_id, expected)
 
-    def test_age_of(self) -> None:
+    def test_stale(self) -> None:
+        """Past half its age; or sealed with a secret that is on its way out."""
         cookies = {"session_id": (self.seal("session_id", "s"),)}
-        self.now += 50
+        self.now += 500
         opened = self.cookies.open("session_id", cookies, 1000)
-        self.assertEqual(self.cookies.age_of(opened), 50)
+        self.assertFalse(self.cookies.is_stale(opened, 1000))
+        self.assertTrue(self.cookies.is_stale(opened, 999))
+        self.assertTrue(self.cookies.is_stale(opened._replace(current=False), 1000))
 
 
 class KeyTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from mojo.project.loader import load_project
 from mojo.sessions import current
 from tests.project.disk import DiskTestCase, unique
 from tests.socketio.world import WebSocketClient, remembering
-from tests.web.server import make_service
+from tests.web.server import make_service, stop_service
 
 READER = """
 from mojo import CURRENT_SESSIONS, LOGGED_IN_SESSIONS, MojoSocketHandler
@@ -67,8 +67,7 @@ class CurrentTests(DiskTestCase):
         self.assertIs(LOGGED_IN_SESSIONS[7], service.logged_in_sessions["7"])
         self.assertEqual(CURRENT_SESSIONS.items(), service.current_sessions.items())
         self.assertNotIn("s1", repr(CURRENT_SESSIONS))
-        service.stopService()
-        service._reactor.pump([0, 3, 0, 0])
+        stop_service(service)
         self.assertEqual(len(CURRENT_SESSIONS), 0)
 
     def test_two_services_without_projects(self) -> None:

@@ -7,7 +7,7 @@ from mojo.sessions.registry import Registry
 from tests.socketio.world import World, remembering
 
 
-class RegistryTests(SynchronousTestCase):
+class RegistryTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.told: list = []
         self.chat = remembering(on_logout=self.on_logout)
@@ -20,8 +20,8 @@ class RegistryTests(SynchronousTestCase):
     def namespaces(self):
         return self.world.server.namespaces.values()
 
-    def log_out(self, session_id, user_id) -> None:
-        self.world.server.log_out(session_id, user_id, "logout")
+    def log_out(self, session_id, user_id=None, **options) -> None:
+        self.world.server.log_out(session_id, user_id, "logout", **options)
 
     @property
     def on_logout(self):
@@ -38,6 +38,8 @@ class RegistryTests(SynchronousTestCase):
         headers = {"Cookie": cookie} if cookie else {}
         return self.world.connect(namespace, headers=headers, **options)
 
+
+class RegistryTests(RegistryTestCase):
     def test_two_tabs(self) -> None:
         """One visitor with two connections; closing one tab keeps the other."""
         first = self.visit("s1", "u1")
@@ -171,7 +173,7 @@ class RegistryTests(SynchronousTestCase):
         self.assertNotIn("s1", shown)
 
 
-class LogoutTests(RegistryTests):
+class LogoutTests(RegistryTestCase):
     def test_logout(self) -> None:
         """The visitor's connections lose the login at once, and their handlers are told."""
         self.visit("s1", "u1")
@@ -227,6 +229,28 @@ class LogoutTests(RegistryTests):
         self.visit("s1", "u1")
         self.log_out(None, "u1")
         self.assertEqual([h.id for h in self.registry.logins["u1"].connections], ["cid2"])
+
+    def test_session_that_came_later(self) -> None:
+        """A connection that came before the visitor had a session, too."""
+        self.visit(user="u1")
+        self.log_out("s1", "u1")
+        self.assertNotIn("u1", self.registry.logins)
+
+    def test_whatever_the_login(self) -> None:
+        """All logins of the visitor's connections; those of others stay."""
+        self.visit("s1", "u1")
+        self.visit("s1", "u2")
+        self.visit("s2", "u2")
+        self.log_out("s1")
+        self.assertEqual(list(self.registry.logins), ["u2"])
+        self.assertEqual([h.id for h in self.registry.logins["u2"].connections], ["cid3"])
+
+    def test_keep(self) -> None:
+        """Who logs in as somebody else is no longer who she was."""
+        self.visit("s1", "u1")
+        self.visit("s1", "u2")
+        self.log_out("s1", keep="u2")
+        self.assertEqual(list(self.registry.logins), ["u2"])
 
     def test_while_opening(self) -> None:
         """A logout that comes while the app decides counts too."""

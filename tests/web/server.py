@@ -19,11 +19,26 @@ def make_service(*apps: App, path: Path | None = None, now=None, clock=None, **s
     """Make a service on a clock; it listens nowhere."""
     return MojoService(
         clock or Clock(),
-        Settings(cookie_secret=SECRET, **settings),
+        Settings(**{"cookie_secret": SECRET, **settings}),
         apps,
         path=path,
         now=now or (lambda: 1_700_000_000.0),
     )
+
+
+def stop_service(service: MojoService) -> None:
+    """Stop a service whose clients do not answer the farewell."""
+    service.stopService()
+    service._reactor.pump([0, 0, 3])
+    settle(service)
+    service._reactor.pump([0])
+    assert service._reactor.getDelayedCalls() == []
+
+
+def settle(service: MojoService) -> None:
+    """Let the connections that were broken off be gone, as in a later turn."""
+    for channel in tuple(service.site.channels):
+        channel.transport.settle()
 
 
 def pages(**patterns) -> MojoService:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -34,7 +34,7 @@ class MethodTests(SynchronousTestCase):
         for method in ("POST", "PUT", "BREW", "get", "__init__", "WRITE", "SET_STATUS"):
             response = browser.ask(method, "/page", body=b"")
             self.assertEqual(response.status, 405, method)
-            self.assertEqual(response.header("allow"), "GET")
+            self.assertEqual(response.header("allow"), "GET, HEAD")
 
     def test_head(self) -> None:
         """The headers of a GET, without its body."""
@@ -74,10 +74,22 @@ class MethodTests(SynchronousTestCase):
     def test_client_leaves(self) -> None:
         """What a handler writes for somebody who has gone goes nowhere, silently."""
         wait: Deferred = Deferred()
-        browser = browse(page=lambda self: wait.addCallback(self.write))
+        told: list = []
+
+        class Page(MojoRequestHandler):
+            async def get(self):
+                self.write(await wait)
+
+            def on_connection_close(self):
+                told.append("gone")
+                raise ValueError
+
+        browser = Browser(make_service(app_of({"/page": Page})))
         browser.get("/page")
         browser.wire.hang_up()
+        self.assertEqual(told, ["gone"])
         wait.callback("too late")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_prepare(self) -> None:
         """It comes first, may be async, and may end the request."""
@@ -238,13 +250,17 @@ class ResponseTests(SynchronousTestCase):
         self.flushLoggedErrors(RuntimeError)
 
 
+async def coroutine_that_fails(self):
+    raise ZeroDivisionError
+
+
 class ErrorTests(SynchronousTestCase):
     def test_http_error(self) -> None:
         """Its words reach the visitor, escaped; its log message does not."""
 
         def get(self):
             self.write("half a page")
-            raise HTTPError(403, "Not <you>", "detail for the log")
+            raise HTTPError(403, "%s for the log", "detail", reason="Not <you>")
 
         response = browse(page=get).get("/page")
         self.assertEqual(response.status, 403)
@@ -281,6 +297,79 @@ class ErrorTests(SynchronousTestCase):
         self.assertEqual(Browser(service).get("/?bad=1").status, 404)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
+    def test_async_error_page(self) -> None:
+        async def write_error(self, status, reason, failure):
+            self.write(await succeed(f"later {status}"))
+
+        service = make_service(app_of({"/": lambda self: 1 / 0}, write_error=write_error))
+        self.assertEqual(Browser(service).get("/").text, "later 500")
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_headers_of_the_page_that_was_not(self) -> None:
+        """An error is neither kept for a year, nor a download, nor a redirect."""
+
+        def get(self):
+            self.set_header("Cache-Control", "public, max-age=31536000")
+            self.set_header("Content-Disposition", "attachment")
+            self.set_cookie("kept", "1")
+            self.request.setETag(b'"x"')
+            self.redirect("/elsewhere")
+            raise ValueError
+
+        response = browse(page=get).get("/page")
+        self.assertEqual(response.status, 500)
+        for name in ("cache-control", "content-disposition", "location", "etag"):
+            self.assertIsNone(response.header(name), name)
+        self.assertEqual(response.header("content-type"), "text/html; charset=UTF-8")
+        self.assertEqual(response.header("x-content-type-options"), "nosniff")
+        self.assertIn("kept=1", response.header("set-cookie"))
+        self.flushLoggedErrors(ValueError)
+
+    def test_bad_words(self) -> None:
+        """A reason made of what a visitor sent adds no header; a status is one of an error."""
+
+        async def get(self):
+            raise HTTPError(404, reason="no\r\nSet-Cookie: a=b")
+
+        response = browse(page=get).get("/page")
+        self.assertEqual((response.status, response.header("set-cookie")), (404, None))
+        for wrong in (200, 399, 600, "404", None):
+            self.assertRaises(ValueError, HTTPError, wrong)
+
+    def test_answered_whatever_happens(self) -> None:
+        """A handler that cannot be made, or whose ways of failing fail: 500, and no more."""
+
+        def broken(self, *args):
+            raise RuntimeError
+
+        for bad in ({"__init__": broken}, {"clear": broken}, {"set_status": broken}):
+            for get in (lambda self: 1 / 0, coroutine_that_fails):
+                service = make_service(app_of({"/": get}, **bad))
+                response = Browser(service).get("/")
+                self.assertEqual((response.status, response.text), (500, ""), bad)
+        self.flushLoggedErrors(RuntimeError, ZeroDivisionError)
+
+    def test_results(self) -> None:
+        """What a page returns would be lost: the author is told, whatever it is."""
+
+        def generator(self):
+            yield 1
+
+        async def coroutine(self):
+            return "text"
+
+        for get in (lambda self: "text", generator, coroutine, lambda self: succeed(1)):
+            self.assertEqual(browse(page=get).get("/page").status, 500)
+        errors = self.flushLoggedErrors(TypeError)
+        self.assertEqual(len(errors), 4)
+        self.assertIn("Page.get returned str", str(errors[0].value))
+
+    def test_what_is_written(self) -> None:
+        """A number is not that many zero bytes."""
+        for wrong in (5, [104], None, bytearray(b"x")):
+            self.assertEqual(browse(page=lambda s, w=wrong: s.write(w)).get("/page").status, 500)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 4)
+
     def test_log_shows_no_query(self) -> None:
         """Tokens travel in queries, and cookies hold what they hold."""
         lines: list[str] = []
@@ -292,6 +381,7 @@ class ErrorTests(SynchronousTestCase):
             raise HTTPError(400)
 
         browse(page=get).get("/page?token=secret", Cookie="a=secret")
+        browse(page=get).ask("HEAD", "/nothing?token=secret")
         self.assertIn("198.51.100.7 GET /page 400", "\n".join(lines))
         self.assertNotIn("secret", "\n".join(lines))
 
@@ -346,6 +436,26 @@ class CookieTests(SynchronousTestCase):
                 "a=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
             ],
         )
+
+    def test_same_name_elsewhere(self) -> None:
+        """Another path or domain is another cookie."""
+
+        def get(self):
+            for options in ({}, {"path": "/x"}, {"domain": "example.com"}, {"path": "/x"}):
+                self.set_cookie("a", "1", **options)
+
+        response = browse(page=get).get("/page")
+        self.assertEqual(
+            [c.split("; ")[1:-2] for c in response.headers["set-cookie"]],
+            [["Path=/"], ["Path=/", "Domain=example.com"], ["Path=/x"]],
+        )
+
+    def test_same_site_none(self) -> None:
+        """Browsers refuse it without Secure: so do we, where the author can see it."""
+        act = lambda self: self.set_cookie("a", "b", samesite="None")  # noqa: E731
+        self.assertIn("; Secure; HttpOnly; SameSite=None", self.cookie(act, secure=True))
+        self.assertEqual(browse(page=act).get("/page").status, 500)
+        self.flushLoggedErrors(ValueError)
 
     def test_reading(self) -> None:
         def get(self):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoAuthMixin, MojoRequestHandler, MojoSessionMixin, login_required
 from mojo.web import csrf
-from tests.web.server import Browser, VisitorPage, app_of, make_service, token_in
+from tests.frames import WebSocketWire
+from tests.socketio.world import WebSocketClient, remembering
+from tests.web.server import (
+    SECRET,
+    Browser,
+    VisitorPage,
+    app_of,
+    make_service,
+    stop_service,
+    token_in,
+)
 
 DAY = 86400.0
 
@@ -41,7 +52,7 @@ class Private(VisitorPage):
 APP = app_of({"/": Home, "/login": Login, "/logout": Logout, "/private/?(.*)": Private})
 
 
-class SessionTests(SynchronousTestCase):
+class VisitorTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 1_700_000_000.0
         self.service = make_service(APP, now=lambda: self.now)
@@ -50,6 +61,8 @@ class SessionTests(SynchronousTestCase):
     def session(self) -> str:
         return self.browser.get("/").text.split(" ")[0]
 
+
+class SessionTests(VisitorTestCase):
     def test_new_visitor(self) -> None:
         """A visitor has a session on the first page, and the same on the next."""
         first = self.session()
@@ -95,7 +108,7 @@ class SessionTests(SynchronousTestCase):
             self.assertNotEqual(Browser(make_service(app)).get("/").text, "None")
 
 
-class LoginTests(SessionTests):
+class LoginTests(VisitorTestCase):
     def user(self) -> str:
         return self.browser.get("/").text.split(" ")[1]
 
@@ -122,7 +135,6 @@ class LoginTests(SessionTests):
         self.session()
         self.browser.jar["logged_in"] = self.browser.jar["session_id"]
         self.assertEqual(self.user(), "None")
-        self.assertNotIn("logged_in", self.browser.jar)
 
     def test_user_ids(self) -> None:
         """Numbers are text from then on; nothing else is taken."""
@@ -169,12 +181,52 @@ class LoginTests(SessionTests):
         self.assertEqual(self.browser.get("/private/").text, "for ada")
         self.assertEqual(self.browser.submit("/private", "/").text, "done")
 
+    def test_no_user(self) -> None:
+        """What counts as nobody in Python is nobody; something to wait for is a mistake."""
+        for user, status in ((None, 302), ("", 302), (False, 302), ({}, 302), ("ada", 200)):
+            page = {"/": lambda s: s.write("in"), "get_current_user": lambda s, user=user: user}
+            page["/"] = login_required(page["/"])
+            service = make_service(app_of({"/": page.pop("/")}, **page))
+            self.assertEqual(Browser(service).get("/").status, status, user)
 
-class ForgeryTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.service = make_service(APP)
-        self.browser = Browser(self.service)
+        async def wait(self):
+            return None
 
+        service = make_service(
+            app_of({"/": login_required(lambda s: s.write("in"))}, get_current_user=wait)
+        )
+        self.assertEqual(Browser(service).get("/").status, 500)
+        self.assertIn("must not be async", str(self.flushLoggedErrors(TypeError)[0].value))
+
+    def test_next(self) -> None:
+        """A visitor comes back to the page that was wanted, and is led nowhere else."""
+        page = self.browser.get("//evil.example/private")
+        self.assertEqual(page.status, 404)
+        service = make_service(
+            app_of(
+                {
+                    "/next": lambda s: s.write(s.next_url("/home")),
+                    "/.*": login_required(lambda s: None),
+                }
+            )
+        )
+        browser = Browser(service)
+        location = browser.get("//evil.example/private").header("location")
+        self.assertEqual(location, "/login?next=%2Fevil.example%2Fprivate")
+        for wanted, given in (
+            ("%2Fprivate%3Fa%3Db", "/private?a=b"),
+            ("%2F", "/"),
+            ("", "/home"),
+            ("https%3A%2F%2Fevil.example", "/home"),
+            ("%2F%2Fevil.example", "/home"),
+            ("%2F%5Cevil.example", "/home"),
+            ("%2F%09%2Fevil.example", "/home"),
+            ("javascript%3Aalert(1)", "/home"),
+        ):
+            self.assertEqual(browser.get(f"/next?next={wanted}").text, given, wanted)
+
+
+class ForgeryTests(VisitorTestCase):
     def test_form(self) -> None:
         token = token_in(self.browser.get("/"))
         self.assertEqual(
@@ -231,6 +283,16 @@ class ForgeryTests(SynchronousTestCase):
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             self.assertEqual(Browser(service).ask(method, "/", body=b"").status, 403)
 
+    def test_cookie_is_renewed(self) -> None:
+        """A form that is filled in slowly still counts, however old the visitor's cookie is."""
+        token_in(self.browser.get("/"))
+        self.now += 29 * DAY
+        token = token_in(self.browser.get("/"))
+        self.now += 2 * DAY
+        self.assertEqual(
+            self.browser.post("/login", {"user": "a", "csrf_token": token}).status, 200
+        )
+
     def test_turned_off(self) -> None:
         class Hook(MojoRequestHandler):
             csrf_protected = False
@@ -251,12 +313,116 @@ class TokenTests(SynchronousTestCase):
         self.assertFalse(csrf.matches(b"\x01" + b"\x00" * 17, token))
 
 
+class LiveTests(SynchronousTestCase):
+    """What pages do to the connections of their visitor."""
+
+    def setUp(self) -> None:
+        self.now = 1_700_000_000.0
+        self.hold: Deferred[None] | None = None
+        test = self
+
+        class SlowLogout(VisitorPage):
+            csrf_protected = False
+
+            async def post(self):
+                self.logout()
+                await test.hold
+
+        self.chat = remembering(
+            on_logout=lambda handler, reason: handler.seen.append((reason, handler.id))
+        )
+        urls = [("/", Home), ("/login", Login), ("/logout", Logout), ("/slow", SlowLogout)]
+        chat = App(name="Chat", handler=self.chat, urlpatterns=urls)
+        self.service = make_service(chat, now=lambda: self.now)
+        self.site = self.service.site
+        self.browser = Browser(self.service)
+
+    def turn(self) -> None:
+        self.service._reactor.advance(0)
+
+    def connect(self) -> WebSocketClient:
+        """Connect as the browser would."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.browser.jar.items())
+        client = WebSocketClient(self, "/ChatSocket/", headers={"Cookie": cookie})
+        client.connect("/")
+        return client
+
+    def users(self) -> list[str | None]:
+        return [handler.user_id for handler in self.chat.handlers]
+
+    def test_logout(self) -> None:
+        self.browser.submit("/login", "/", user="ada")
+        self.connect()
+        self.browser.submit("/logout", "/")
+        self.assertEqual(self.users(), [None])
+        self.assertEqual(len(self.service.logged_in_sessions), 0)
+
+    def test_login_as_somebody_else(self) -> None:
+        """Who was ada is not told what is for ada; a second login as the same is nothing."""
+        self.browser.submit("/login", "/", user="ada")
+        client = self.connect()
+        self.browser.submit("/login", "/", user="ada")
+        self.assertEqual(self.users(), ["ada"])
+        self.browser.submit("/login", "/", user="bob")
+        self.service.user("ada").emit("private")
+        self.assertEqual(client.received(), [])
+        self.assertEqual(self.chat.seen, [("login changed", self.chat.handlers[0].id)])
+
+    def test_logout_after_the_cookie_ran_out(self) -> None:
+        self.browser.submit("/login", "/", user="ada")
+        self.connect()
+        self.now += 15 * DAY
+        self.browser.submit("/logout", "/")
+        self.assertEqual(self.users(), [None])
+
+    def test_coming_back_before_the_answer(self) -> None:
+        """Until the cookie is taken away the browser still has it."""
+        self.browser.submit("/login", "/", user="ada")
+        self.hold = Deferred()
+        self.assertIsNone(self.browser.post("/slow"))
+        self.connect()
+        self.assertEqual(self.users(), ["ada"])
+        self.hold.callback(None)
+        self.assertEqual(self.users(), [None])
+
+    def test_login_begins_a_session(self) -> None:
+        """A login belongs to a session, also where no mixin made one."""
+
+        class Bare(MojoRequestHandler):
+            csrf_protected = False
+
+            def post(self):
+                self.login("ada")
+                self.write(str(self.session_id))
+
+        browser = Browser(make_service(app_of({"/": Bare})))
+        session_id = browser.post("/").text
+        self.assertEqual(sorted(browser.jar), ["logged_in", "session_id"])
+        self.assertRegex(session_id, r"^[\w-]{32}$")
+
+
+class RotationTests(VisitorTestCase):
+    def test_old_secret(self) -> None:
+        """Cookies of an earlier secret are sealed anew when they are seen."""
+        session = self.session()
+        self.browser.submit("/login", "/", user="ada")
+        old = dict(self.browser.jar)
+        self.browser.service = self.serve_with("a new secret: 0123456789 abcdefghijkl", (SECRET,))
+        self.assertEqual(self.browser.get("/").text.split(" ")[:2], [session, "ada"])
+        for name in ("session_id", "logged_in", "csrf_token"):
+            self.assertNotEqual(self.browser.jar[name], old[name], name)
+        self.browser.service = self.serve_with("a new secret: 0123456789 abcdefghijkl", ())
+        self.assertEqual(self.browser.get("/").text.split(" ")[:2], [session, "ada"])
+
+    def serve_with(self, secret: str, fallbacks: tuple[str, ...]):
+        settings = {"cookie_secret": secret, "cookie_secret_fallbacks": fallbacks}
+        return make_service(APP, now=lambda: self.now, **settings)
+
+
 class BroadcastTests(SynchronousTestCase):
     def test_page_broadcasts(self) -> None:
         """The seed's example: a page tells everyone who is here, by CURRENT_SESSIONS."""
         from mojo import CURRENT_SESSIONS
-        from tests.frames import WebSocketWire
-        from tests.socketio.world import remembering
 
         class Hello(VisitorPage):
             def get(self):
@@ -266,7 +432,7 @@ class BroadcastTests(SynchronousTestCase):
         chat = App(name="Chat", handler=remembering(), urlpatterns=[("/hello", Hello), ("/", Home)])
         service = make_service(chat)
         service.startService()
-        self.addCleanup(service.stopService)
+        self.addCleanup(stop_service, service)
         browser = Browser(service)
         session_id = browser.get("/").text.split(" ")[0]
         cookie = f"session_id={browser.jar['session_id']}"

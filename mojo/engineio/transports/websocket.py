@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -24,6 +23,7 @@ from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet, decode_text, message
 from mojo.engineio.session import CloseReason, TransportOwner
+from mojo.engineio.site import EngineChannel
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.frames import frame_of
 from mojo.engineio.transports.opening import opening_handshake
@@ -178,7 +178,6 @@ class WebSocketTransport(WebSocketServerProtocol):
             self._reported = True
             lost = CloseReason.TRANSPORT_CLOSE if clean else CloseReason.TRANSPORT_ERROR
             self.owner.transport_lost(self, lost)
-        self.factory.connection_gone()
 
     def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
         """
@@ -263,27 +262,11 @@ class WebSocketFactory(WebSocketServerFactory):
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
         )
-        self._waiting: list[Deferred[None]] = []
         set_protocol_options(self, options)
         settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
         self._transport_class: type[WebSocketTransport] = type(
             "WebSocketTransport", (WebSocketTransport,), settings
         )
-
-    def when_drained(self) -> Deferred[None]:
-        """Give a Deferred that fires when there is no connection."""
-        drained: Deferred[None] = Deferred()
-        self._waiting.append(drained)
-        self.connection_gone()
-        return drained
-
-    def connection_gone(self) -> None:
-        """Note that a connection is gone."""
-        if not self.countConnections:
-            waiting, self._waiting = self._waiting, []
-            for drained in waiting:
-                if not drained.called:
-                    drained.callback(None)
 
     def accept(self, request: Request, owner: TransportOwner) -> WebSocketTransport:
         """
@@ -347,6 +330,8 @@ def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions
 def _take_over(request: Request, protocol: WebSocketTransport) -> None:
     """Put the WebSocket in the HTTP channel's place on its transport."""
     channel: Any = request.channel
+    if isinstance(channel, EngineChannel):
+        channel.taken_over()
     transport, channel.transport = channel.transport, None
     # Frames that came in one piece with the request are still in the channel's hands.
     channel.rawDataReceived = protocol.dataReceived
