@@ -4,7 +4,8 @@ An Engine.IO echo server, without Socket.IO: ``python examples/engineio_echo.py 
 
 import sys
 
-from twisted.internet import endpoints, reactor
+from twisted.internet import endpoints, task
+from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
 from mojo.engineio import EngineResource, EngineServer, EngineSite
@@ -18,11 +19,14 @@ class Echo:
         print("closed:", reason)
 
 
-engine = EngineResource(EngineServer(Echo, reactor))
-root = Resource()
-root.putChild(b"engine.io", engine)
-site = EngineSite(root, {b"/engine.io": engine}, reactor)
-where = sys.argv[1] if len(sys.argv) > 1 else "tcp:3000:interface=127.0.0.1"
-listening = endpoints.serverFromString(reactor, where).listen(site)
-listening.addCallback(lambda port: print("listening on", port.getHost(), flush=True))
-reactor.run()
+async def main(reactor, where="tcp:3000:interface=127.0.0.1"):
+    engine = EngineResource(EngineServer(Echo, reactor))
+    root = Resource()
+    root.putChild(b"engine.io", engine)
+    site = EngineSite(root, {b"/engine.io": engine}, reactor)
+    port = await endpoints.serverFromString(reactor, where).listen(site)
+    print("listening on", port.getHost(), flush=True)
+    await Deferred()  # until it is stopped
+
+
+task.react(main, sys.argv[1:])

@@ -8,7 +8,8 @@ given.  Then, in a browser's console on http://127.0.0.1:8000/ (or in Node):
 
 import sys
 
-from twisted.internet import endpoints, reactor
+from twisted.internet import endpoints, task
+from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 
 from mojo import App, MojoService, MojoSocketHandler, Settings
@@ -33,20 +34,22 @@ class NewsResource(Resource):
         return f"{here} visitors are here\n".encode()
 
     def render_POST(self, request):
-        self.mojo.emit("news", request.content.read().decode(), app="News")
+        self.mojo.emit("news", request.content.read().decode("utf-8", "replace"), app="News")
         return b"told\n"
 
 
-mojo = MojoService(reactor, Settings(debug=True), [App(name="News", handler=NewsSocket)])
-root = Resource()
-root.putChild(b"news", NewsResource(mojo))
-for path, mount in mojo.mounts.items():
-    root.putChild(path.strip("/").encode(), mount)
+async def main(reactor, where="tcp:8000:interface=127.0.0.1"):
+    mojo = MojoService(reactor, Settings(debug=True), [App(name="News", handler=NewsSocket)])
+    root = Resource()
+    root.putChild(b"news", NewsResource(mojo))
+    for path, mount in mojo.mounts.items():
+        root.putChild(path.strip("/").encode(), mount)
 
-mojo.startService()
-reactor.addSystemEventTrigger("before", "shutdown", mojo.stopService)
-site = mojo.site_for(root)
-where = sys.argv[1] if len(sys.argv) > 1 else "tcp:8000:interface=127.0.0.1"
-listening = endpoints.serverFromString(reactor, where).listen(site)
-listening.addCallback(lambda port: print("listening on", port.getHost(), flush=True))
-reactor.run()
+    mojo.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", mojo.stopService)
+    port = await endpoints.serverFromString(reactor, where).listen(mojo.site_for(root))
+    print("listening on", port.getHost(), flush=True)
+    await Deferred()  # until it is stopped
+
+
+task.react(main, sys.argv[1:])

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.run(parsed)
-    except LocalError as exc:
+    except (LocalError, OSError) as exc:
         raise SystemExit(f"mojo {parsed.command}: {exc}") from exc
 
 

@@ -78,11 +78,16 @@ class Listening:
             await maybeDeferred(port.stopListening)
 
     def _opened(self, port: IListeningPort, description: str) -> None:
-        self._ports.append((description, port))
+        if self._open:
+            self._ports.append((description, port))
+        else:
+            port.stopListening()  # it took longer than the service lived
 
     def _give_up(self, description: str, exc: BaseException | None) -> None:
         Deferred.fromCoroutine(self.close())
-        cause = exc.socketError if isinstance(exc, CannotListenError) else exc
+        cause: object = exc.socketError if isinstance(exc, CannotListenError) else exc
+        if isinstance(exc, LookupError) and description.startswith("systemd:"):
+            cause = "systemd has passed no such socket"
         raise ListenError(f"cannot listen on {description!r}: {cause}") from exc
 
     def _failed_late(self, failure: Failure, description: str) -> None:

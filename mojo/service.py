@@ -25,14 +25,15 @@ from twisted.web.server import Request
 from mojo.engineio.handshake import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
+from mojo.errors import EventTableError, ProjectError
 from mojo.listening import Listening
 from mojo.project.app import App
 from mojo.project.loader import Project
 from mojo.sessions import current
 from mojo.sessions.cookies import CookieAges, VisitorCookies, user_key
 from mojo.sessions.registry import Login, Registry, Visitor
-from mojo.sessions.signer import Signer
-from mojo.settings import Settings
+from mojo.sessions.signer import Signer, weakness_of
+from mojo.settings import Settings, check_secrets
 from mojo.site import make_mounts, make_tree, take_options
 from mojo.socketio import message as messages
 from mojo.socketio.namespace import Namespace
@@ -66,6 +67,10 @@ class MojoService(MultiService):
             `mounts` are put into another site.
         now: gives the seconds since the epoch, for the cookies.
 
+    Raises:
+        ProjectError: the apps, their patterns or paths contradict each other.
+        SettingsError: without ``DEBUG`` the secret is weak, or there is none.
+
     Attributes:
         mounts: the resources that speak Socket.IO, by path: ``"/socket.io"`` and one for
             each app, such as ``"/ChatSocket"``.
@@ -88,10 +93,10 @@ class MojoService(MultiService):
         super().__init__()
         self.settings = settings = settings or Settings()
         self.project_name = project_name or settings.project_name or "mojo"
-        self.project_prefix = f"{path}{os.sep}" if path is not None else ""
+        self._path = (path or Path.cwd()).resolve()
+        self.project_prefix = f"{self._path}{os.sep}" if path is not None else ""
         self._reactor = reactor
-        self._apps = {app.name: app for app in apps}
-        self._path = path or Path.cwd()
+        self._apps = _by_name(apps)
         self.cookies = VisitorCookies(
             self._make_signer(),
             now,
@@ -99,7 +104,7 @@ class MojoService(MultiService):
         )
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.origins = Origins(settings.allowed_origins)
-        self.static_files = StaticFiles(self._path / settings.static_path)
+        self.static_files = StaticFiles(self._static_folder())
         self.templates = self._make_templates()
         self._registry = Registry(self._namespaces)
         self._sockets = SocketServer(
@@ -110,13 +115,17 @@ class MojoService(MultiService):
         )
         for app in self._apps.values():
             if app.handler is not None:
-                self._sockets.add_namespace(app.namespace, app.handler, app.name)
+                try:
+                    self._sockets.add_namespace(app.namespace, app.handler, app.name)
+                except EventTableError as exc:
+                    raise ProjectError(f"{app.origin}: {exc}") from exc
         self.mounts = make_mounts(
             self._sockets, settings, self._apps.values(), self.cookies.identify, self._path
         )
         self.resource = make_tree(self, self.mounts, self._apps.values())
         self.site = self.site_for(self.resource)
         self._listening = Listening(reactor, endpoints, self.site)
+        current.declare(self)
 
     @classmethod
     def from_project(
@@ -130,7 +139,7 @@ class MojoService(MultiService):
             project: the project.
             endpoints: where to listen, in place of what the settings say.
         Raises:
-            ProjectError: the apps' patterns or paths contradict each other.
+            ProjectError: the apps, their patterns or paths contradict each other.
         """
         return cls(
             reactor,
@@ -311,12 +320,12 @@ class MojoService(MultiService):
         lines = [f"Mojo serves {self.project_name}"]
         shared = self.settings.socket_io.path
         for app in self._apps.values():
+            name = app.name or "(project)"
             if app.handler is not None:
-                name = app.name or "(project)"
                 own = f" and path {app.namespace}/" if app.name else ""
                 lines.append(f"  {name}: namespace {app.namespace} on {shared}{own}")
             else:
-                lines.append(f"  {app.name}: pages")
+                lines.append(f"  {name}: pages")
         lines += [f"  on {address}" for address in self._listening.addresses]
         secret = "a secret made up for this run" if self._made_up_secret else "the project's secret"
         lines.append(f"  cookies: sealed with {secret}, Secure where the visitor comes by https")
@@ -329,7 +338,18 @@ class MojoService(MultiService):
     def _namespaces(self) -> Collection[Namespace]:
         return self._sockets.namespaces.values()
 
+    def _static_folder(self) -> Path | None:
+        setting = self.settings.static_path
+        if setting is None:
+            return None
+        folder = (self._path / setting).resolve()
+        # Whatever is in it can be had by everybody: secrets and code must not be.
+        if (self._path / "Apps").is_relative_to(folder):
+            raise ProjectError(f"STATIC_PATH = {setting!r} would serve the project's own files")
+        return folder
+
     def _make_signer(self) -> Signer:
+        check_secrets(self.settings, weakness_of)
         secret = self.settings.cookie_secret
         self._made_up_secret = not secret
         if not secret:
@@ -337,9 +357,9 @@ class MojoService(MultiService):
         return Signer(secret, self.settings.cookie_secret_fallbacks)
 
     def _make_templates(self) -> Templates:
-        own = self._path / self.settings.template_path
+        setting = self.settings.template_path
         return Templates(
-            own if own.is_dir() else None,
+            None if setting is None else self._path / setting,
             {app.name: app.templates for app in self._apps.values() if app.templates is not None},
             reload=self.settings.debug,
         )
@@ -356,3 +376,12 @@ class MojoService(MultiService):
             status=request.code,
             size=request.sentLength,
         )
+
+
+def _by_name(apps: Iterable[App]) -> dict[str, App]:
+    named: dict[str, App] = {}
+    for app in apps:
+        if app.name in named:
+            raise ProjectError(f"there are two apps of the name {app.name!r}")
+        named[app.name] = app
+    return named

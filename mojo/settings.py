@@ -11,97 +11,14 @@ import ast
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from ipaddress import ip_network
 from typing import Any
 
+from mojo import checks
+from mojo.checks import Check
 from mojo.errors import SettingsError
-
-Check = Callable[[Any], str | None]
 
 _DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
 _TRANSPORTS = ("polling", "websocket")
-
-
-def _is(kind: type, what: str) -> Check:
-    def check(value: Any) -> str | None:
-        good = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-        return None if good else f"must be {what}, not {_kind_of(value)}"
-
-    return check
-
-
-def _number(what: str, *, above: float = 0.0) -> Check:
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"must be a number of {what}, not {_kind_of(value)}"
-        if not above <= value < float("inf"):
-            return f"must be {above:g} {what} or more, not {value!r}"
-        return None
-
-    return check
-
-
-def _count(what: str, *, least: int) -> Check:
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return f"must be a whole number of {what}, not {_kind_of(value)}"
-        return None if value >= least else f"must be {least} {what} or more, not {value}"
-
-    return check
-
-
-def _texts(what: str, check_item: Check = lambda _: None) -> Check:
-    def check(value: Any) -> str | None:
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            return f"must be a list of {what}, not {_kind_of(value)}"
-        for item in value:
-            if not isinstance(item, str):
-                return f"must be a list of {what}, but holds {_kind_of(item)}"
-            problem = check_item(item)
-            if problem is not None:
-                return f"holds {item!r}, which {problem}"
-        return None
-
-    return check
-
-
-def _optional(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _proxy(entry: str) -> str | None:
-    if entry == "unix":
-        return None
-    try:
-        ip_network(entry, strict=False)
-    except ValueError:
-        return "is no IP address, network or 'unix'"
-    return None
-
-
-def _origin(entry: str) -> str | None:
-    if entry in ("*", "null"):
-        return None
-    scheme, separator, rest = entry.partition("://")
-    if not separator or not scheme.isalnum() or not rest or "/" in rest:
-        return "is no origin, such as 'https://example.com'"
-    return None
-
-
-def _transport(entry: str) -> str | None:
-    return None if entry in _TRANSPORTS else f"is none of {', '.join(map(repr, _TRANSPORTS))}"
-
-
-def _path(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return f"must be a URL path, not {_kind_of(value)}"
-    if not value.startswith("/") or not value.strip("/") or any(c in value for c in "?# "):
-        return f"must be a URL path such as '/socket.io/', not {value!r}"
-    return None
-
-
-def _kind_of(value: Any) -> str:
-    return "None" if value is None else type(value).__name__
 
 
 def _setting(default: Any, check: Check) -> Any:
@@ -111,8 +28,27 @@ def _setting(default: Any, check: Check) -> Any:
     return field(default=default, metadata=metadata)
 
 
+class _Checked:
+    """Settings that are right from the start, also those that are made in code."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        label = str.upper if isinstance(self, Settings) else _key_label
+        for f in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, f.name)
+            problem = _problem_of(f, value)
+            if problem is not None:
+                problems.append(f"{label(f.name)} {problem}")
+            elif isinstance(value, list):
+                object.__setattr__(self, f.name, tuple(value))
+        if problems:
+            raise SettingsError(problems)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SocketIOSettings:
+class SocketIOSettings(_Checked):
     """
     The ``SOCKET_IO`` setting.  The attributes are its keys, in the reference's names.
 
@@ -136,26 +72,28 @@ class SocketIOSettings:
             ``node_modules/socket.io-client/dist``.
     """
 
-    path: str = _setting("/socket.io/", _path)
-    transports: Sequence[str] = _setting(_TRANSPORTS, _texts("transports", _transport))
-    ping_interval: float = _setting(25.0, _number("seconds", above=0.001))
-    ping_timeout: float = _setting(20.0, _number("seconds", above=0.001))
-    upgrade_timeout: float = _setting(10.0, _number("seconds", above=0.001))
-    connect_timeout: float = _setting(45.0, _number("seconds", above=0.001))
-    close_timeout: float = _setting(30.0, _number("seconds", above=0.001))
-    max_payload: int = _setting(1_000_000, _count("bytes", least=1))
-    allow_upgrades: bool = _setting(True, _is(bool, "True or False"))
-    http_compression: int = _setting(1024, _count("bytes", least=0))
-    max_attachments: int = _setting(10, _count("attachments", least=0))
-    attachment_timeout: float = _setting(60.0, _number("seconds", above=0.001))
-    max_unjoined: int = _setting(10_000, _count("clients", least=1))
-    max_queued_events: int = _setting(100, _count("events", least=1))
-    serve_client: bool = _setting(True, _is(bool, "True or False"))
-    client_path: str | None = _setting(None, _optional(_is(str, "a path")))
+    path: str = _setting("/socket.io/", checks.path)
+    transports: Sequence[str] = _setting(
+        _TRANSPORTS, checks.texts("transports", checks.one_of(*_TRANSPORTS), least=1)
+    )
+    ping_interval: float = _setting(25.0, checks.number("seconds", above=0.001))
+    ping_timeout: float = _setting(20.0, checks.number("seconds", above=0.001))
+    upgrade_timeout: float = _setting(10.0, checks.number("seconds", above=0.001))
+    connect_timeout: float = _setting(45.0, checks.number("seconds", above=0.001))
+    close_timeout: float = _setting(30.0, checks.number("seconds", above=0.001))
+    max_payload: int = _setting(1_000_000, checks.count("bytes", least=1))
+    allow_upgrades: bool = _setting(True, checks.is_a(bool, "True or False"))
+    http_compression: int = _setting(1024, checks.count("bytes", least=0))
+    max_attachments: int = _setting(10, checks.count("attachments", least=0))
+    attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))
+    max_unjoined: int = _setting(10_000, checks.count("clients", least=1))
+    max_queued_events: int = _setting(100, checks.count("events", least=1))
+    serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
+    client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(_Checked):
     """
     A project's settings.  The attributes are their names in lower case.
 
@@ -170,30 +108,33 @@ class Settings:
         login_max_age: seconds that a ``logged_in`` cookie is good.
         installed_apps: the folders under ``Apps/`` that are served, in this order; by
             default all of them, by name.
-        static_path: the folder of static files, in the project.
-        template_path: the folder of the project's own templates, in the project.
-        login_url: where pages send who has to log in.
+        static_path: the folder of static files, in the project; ``None`` for none.
+        template_path: the folder of the project's own templates, in the project;
+            ``None`` for none.
+        login_url: the path or URL where pages send who has to log in.
         trusted_proxies: whose ``X-Forwarded-*`` headers are believed.
         allowed_origins: other origins whose pages may connect.
         max_body: most bytes of a request to a page.
         socket_io: see `SocketIOSettings`.
     """
 
-    debug: bool = _setting(False, _is(bool, "True or False"))
-    project_name: str = _setting("", _is(str, "text"))
-    listen: Sequence[str] = _setting((), _texts("endpoint strings"))
-    listen_port: int | None = _setting(None, _optional(_count("port", least=0)))
-    cookie_secret: str = _setting("", _is(str, "text"))
-    cookie_secret_fallbacks: Sequence[str] = _setting((), _texts("secrets"))
-    session_max_age: float = _setting(365 * 86400.0, _number("seconds", above=1))
-    login_max_age: float = _setting(14 * 86400.0, _number("seconds", above=1))
-    installed_apps: Sequence[str] | None = _setting(None, _optional(_texts("app names")))
-    static_path: str = _setting("static", _is(str, "a path"))
-    template_path: str = _setting("templates", _is(str, "a path"))
-    login_url: str = _setting("/login", _path)
-    trusted_proxies: Sequence[str] = _setting((), _texts("proxies", _proxy))
-    allowed_origins: Sequence[str] = _setting((), _texts("origins", _origin))
-    max_body: int = _setting(10_000_000, _count("bytes", least=0))
+    debug: bool = _setting(False, checks.is_a(bool, "True or False"))
+    project_name: str = _setting("", checks.is_a(str, "text"))
+    listen: Sequence[str] = _setting((), checks.texts("endpoint strings"))
+    listen_port: int | None = _setting(None, checks.optional(checks.count("port", least=0)))
+    cookie_secret: str = _setting("", checks.is_a(str, "text"))
+    cookie_secret_fallbacks: Sequence[str] = _setting((), checks.texts("secrets"))
+    session_max_age: float = _setting(365 * 86400.0, checks.number("seconds", above=1))
+    login_max_age: float = _setting(14 * 86400.0, checks.number("seconds", above=1))
+    installed_apps: Sequence[str] | None = _setting(
+        None, checks.optional(checks.texts("app names"))
+    )
+    static_path: str | None = _setting("static", checks.folder)
+    template_path: str | None = _setting("templates", checks.folder)
+    login_url: str = _setting("/login", checks.url)
+    trusted_proxies: Sequence[str] = _setting((), checks.texts("proxies", checks.proxy))
+    allowed_origins: Sequence[str] = _setting((), checks.texts("origins", checks.origin))
+    max_body: int = _setting(10_000_000, checks.count("bytes", least=0))
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property
@@ -232,7 +173,7 @@ def read_settings(
         sockets = _checked(SocketIOSettings, dict(socket_io), _key_label, problems, strict=True)
         given["socket_io"] = SocketIOSettings(**sockets)
     else:
-        problems.append(f"SOCKET_IO must be a dict, not {_kind_of(socket_io)}")
+        problems.append(f"SOCKET_IO must be a dict, not {checks.kind_of(socket_io)}")
     settings = Settings(**given)
     problems += _secret_problems(settings, weakness_of)
     if settings.listen and settings.listen_port is not None:
@@ -259,7 +200,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise SettingsError([f"{text!r} is not NAME=VALUE"])
     try:
         return name.strip(), ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return name.strip(), value
 
 
@@ -267,6 +208,11 @@ def _override(
     values: dict[str, Any], overrides: Iterable[tuple[str, Any]], problems: list[str]
 ) -> None:
     known = {f.name.upper() for f in fields(Settings)}
+    overrides = list(overrides)
+    # Where to listen has two names; the one that is given replaces both.
+    if {"LISTEN", "LISTEN_PORT"} & {name for name, _ in overrides}:
+        for name in ("LISTEN", "LISTEN_PORT"):
+            values.pop(name, None)
     for name, value in overrides:
         outer, dot, key = name.partition(".")
         if outer not in known and outer not in values:
@@ -302,13 +248,29 @@ def _checked(
             if strict or close:
                 problems.append(f"{label(name)} is no setting of Mojo{hint}")
             continue
-        check: Check | None = known[name].metadata.get("check")
-        problem = check(value) if check is not None else None
+        problem = _problem_of(known[name], value)
         if problem is not None:
             problems.append(f"{label(name)} {problem}")
         else:
-            good[name] = tuple(value) if isinstance(value, list) else value
+            good[name] = value
     return good
+
+
+def _problem_of(f: Field[Any], value: Any) -> str | None:
+    check: Check | None = f.metadata.get("check")
+    return check(value) if check is not None else None
+
+
+def check_secrets(settings: Settings, weakness_of: Callable[[str], str | None]) -> None:
+    """
+    Check that the cookies are safe.
+
+    Raises:
+        SettingsError: without ``DEBUG`` a secret is weak, or there is none.
+    """
+    problems = list(_secret_problems(settings, weakness_of))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _secret_problems(settings: Settings, weakness_of: Callable[[str], str | None]) -> Iterable[str]:

@@ -61,10 +61,16 @@ class Root(Resource):
 
     Args:
         prefixes: resources by path, such as ``{"/static": ...}``; the longest wins.
-        pages: everything else.
+        pages: what has none of the prefixes.
+        fallback: what is no page either.
     """
 
-    def __init__(self, prefixes: Mapping[str, IResource], pages: IResource) -> None:
+    def __init__(
+        self,
+        prefixes: Mapping[str, IResource],
+        pages: PagesResource,
+        fallback: IResource | None = None,
+    ) -> None:
         super().__init__()
         self._prefixes = {
             tuple(path.strip("/").encode("utf-8").split(b"/")): resource
@@ -72,6 +78,7 @@ class Root(Resource):
         }
         self._longest = max((len(segments) for segments in self._prefixes), default=0)
         self._pages = pages
+        self._fallback = fallback
 
     def getChildWithDefault(self, name: bytes, request: Request) -> IResource:
         """Find the resource of a path, and leave it what is below its own."""
@@ -84,7 +91,13 @@ class Root(Resource):
                 for _ in range(length - 1):
                     request.prepath.append(request.postpath.pop(0))
                 return resource
-        return self._pages
+        if self._fallback is None or self._pages.serves(request):
+            return self._pages
+        if self._fallback.isLeaf:
+            request.postpath.insert(0, request.prepath.pop())
+            return self._fallback
+        found: IResource = self._fallback.getChildWithDefault(name, request)
+        return found
 
 
 def make_mounts(
@@ -121,7 +134,7 @@ def make_mounts(
     for app in apps:
         if app.handler is not None and app.name:
             if app.namespace == shared:
-                raise ProjectError(f"{app.source}: {shared}/ is SOCKET_IO['path'] already")
+                raise ProjectError(f"{app.origin}: {shared}/ is SOCKET_IO['path'] already")
             engine = sockets.add_mount(sockets.routes_below(app.namespace), options, identify)
             mounts[app.namespace] = MountResource(EngineResource(engine), {})
     return mounts
@@ -154,7 +167,7 @@ def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]
     claim(static_prefix, "STATIC_PATH")
     prefixes[static_prefix] = host.static_files.resource()
     for app in apps:
-        source = str(app.source / "urls.py") if app.source is not None else f"app {app.name!r}"
+        source = str(app.source / "urls.py") if app.source is not None else app.origin
         for entry in read_patterns(app.urlpatterns, app.name, source):
             if isinstance(entry, Prefix):
                 claim(entry.path, source)
@@ -162,7 +175,14 @@ def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]
             else:
                 claim(entry.pattern.pattern, source)
                 pages.append(entry)
-    return Root(prefixes, PagesResource(host, pages))
+    for page in pages:
+        for prefix in prefixes:
+            if prefix and page.pattern.pattern.startswith(f"{prefix}/"):
+                raise ProjectError(
+                    f"{page.source}: {page.pattern.pattern!r} is never reached: everything below "
+                    f"{prefix!r} is for {owners[prefix]}"
+                )
+    return Root(prefixes, PagesResource(host, pages), prefixes.pop("", None))
 
 
 Options = TypeVar("Options", EngineOptions, SocketOptions)

@@ -46,6 +46,12 @@ class CliTests(DiskTestCase):
         self.assertNotEqual(first, second)
         self.assertIsNone(weakness_of(first))
 
+    def test_bad_names(self) -> None:
+        """What could not stand in settings.py, and folders that cannot be made."""
+        self.fails("cannot be a project's name", "startproject", str(self.folder / 'my "proj"'))
+        (self.folder / "file").write_text("")
+        self.fails("file", "startproject", str(self.folder / "file" / "x"))
+
     def test_new_project(self) -> None:
         """What is made can be loaded, served, and is the same page for everybody."""
         project = self.folder / "shop"

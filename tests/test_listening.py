@@ -57,6 +57,11 @@ class ListenTests(SynchronousTestCase):
             self.assertIn(repr(endpoint), str(caught.exception))
         self.assertEqual(current._running, [])
 
+    def test_no_systemd(self) -> None:
+        with self.assertRaises(ListenError) as caught:
+            self.service("systemd:domain=INET:index=0").startService()
+        self.assertIn("systemd has passed no such socket", str(caught.exception))
+
     def test_addresses(self) -> None:
         """What the banner shows; the port in memory says that it is on all addresses."""
         service = self.service("tcp:80", "unix:/run/x")

@@ -13,8 +13,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
-from mojo import App, MojoRequestHandler, MojoSocketHandler, event
-from mojo.errors import ProjectError, UnsendableError
+from mojo import App, MojoRequestHandler, MojoService, MojoSocketHandler, Settings, event
+from mojo.errors import ProjectError, SettingsError, UnsendableError
 from mojo.sessions import current
 from mojo.settings import SocketIOSettings
 from tests.frames import CLOSE, WebSocketWire, client_frame
@@ -205,6 +205,43 @@ class TreeTests(ServiceTestCase):
         self.assertEqual(browser.get("/files/deep/er").text, "deeper")
         self.assertEqual(browser.get("/files/nope").status, 404)
         self.assertEqual(browser.get("/filesystem").text, "page")
+
+    def test_resource_for_the_rest(self) -> None:
+        """A resource at ``/`` has what is neither a page nor below another prefix."""
+        tree = Resource()
+        tree.putChild(b"leaf", Data(b"leaf", "text/plain"))
+        page = ("/page", type("Page", (MojoRequestHandler,), {"get": lambda s: s.write("page")}))
+        browser = Browser(self.serve(App(name="Files", urlpatterns=[page, ("/", tree)])))
+        self.assertEqual(browser.get("/leaf").text, "leaf")
+        self.assertEqual(browser.get("/page").text, "page")
+        self.assertEqual(browser.get("/nope").status, 404)
+        self.assertEqual(browser.get("/socket.io/?EIO=4&transport=polling").status, 200)
+        leaf = Announcer(None)
+        leaf.render_GET = lambda request: b"/".join(request.postpath)
+        browser = Browser(self.serve(App(name="Files", urlpatterns=[("/", leaf)])))
+        self.assertEqual(browser.get("/a/b").text, "a/b")
+
+    def test_page_that_is_never_reached(self) -> None:
+        for pattern in ("/static/page", "/socket.io/(.*)", "/ChatSocket/x"):
+            with self.assertRaises(ProjectError) as caught:
+                self.serve(App(name="X", urlpatterns=[(pattern, _Page)]))
+            self.assertIn(f"app 'X': {pattern!r} is never reached", str(caught.exception))
+
+    def test_bad_handlers(self) -> None:
+        """What can never be dispatched ends the start, and the app is named."""
+        for endpoints, problem in (
+            ({"admin": MojoSocketHandler}, "begins with a slash"),
+            ({"/admin": object}, "is no MojoSocketHandler"),
+            ({"/a/": MojoSocketHandler}, "cannot be a namespace's name"),
+        ):
+            handler = type("Handler", (MojoSocketHandler,), {"__endpoints__": endpoints})
+            with self.assertRaises(ProjectError) as caught:
+                self.serve(App(name="X", handler=handler))
+            self.assertIn("app 'X'", str(caught.exception))
+            self.assertIn(problem, str(caught.exception))
+
+    def test_two_apps_of_a_name(self) -> None:
+        self.assertRaises(ProjectError, self.serve, App(name="Chat"))
 
     def test_conflicts(self) -> None:
         """Two owners of a path end the start, with the names of both."""
@@ -398,10 +435,15 @@ class LifeTests(ServiceTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_weak_secret(self) -> None:
+        """Made in code or on disk: only DEBUG lets it pass."""
+        for settings in (None, Settings(), Settings(cookie_secret="short")):
+            with self.assertRaises(SettingsError) as caught:
+                MojoService(Clock(), settings)
+            self.assertIn("COOKIE_SECRET", str(caught.exception))
+
     def test_secret(self) -> None:
         """Without one, a new one is made up for each service."""
-        from mojo import MojoService, Settings
-
         first, second = (MojoService(Clock(), Settings(debug=True)) for _ in range(2))
         token = first.cookies.seal("a", "b")
         self.assertIsNone(second.cookies.open("a", {"a": (token,)}, 100))

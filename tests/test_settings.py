@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.engineio import EngineOptions
 from mojo.errors import SettingsError
 from mojo.sessions.signer import weakness_of
-from mojo.settings import Settings, parse_override, read_settings
+from mojo.settings import Settings, SocketIOSettings, parse_override, read_settings
 from mojo.socketio import SocketOptions
 
 SECRET = "correct horse battery staple 0123456789"
@@ -20,13 +20,15 @@ def read(overrides=(), **values):
     )
 
 
-class ReadTests(SynchronousTestCase):
+class SettingsTestCase(SynchronousTestCase):
     def problems(self, overrides=(), **values) -> tuple[str, ...]:
         with self.assertRaises(SettingsError) as caught:
             read(overrides, **values)
         self.assertTrue(str(caught.exception).startswith("settings.py: "))
         return caught.exception.problems
 
+
+class ReadTests(SettingsTestCase):
     def test_defaults(self) -> None:
         settings = read()
         self.assertFalse(settings.debug)
@@ -73,7 +75,17 @@ class ReadTests(SynchronousTestCase):
             ({"TRUSTED_PROXIES": ["x"]}, "TRUSTED_PROXIES holds 'x', which is no IP address"),
             ({"ALLOWED_ORIGINS": ["a.example"]}, "ALLOWED_ORIGINS holds 'a.example', which is no"),
             ({"ALLOWED_ORIGINS": ["https://a/"]}, "ALLOWED_ORIGINS holds 'https://a/'"),
-            ({"LOGIN_URL": "login"}, "LOGIN_URL must be a URL path"),
+            ({"LOGIN_URL": "login"}, "LOGIN_URL must be a path such as '/login', or a whole URL"),
+            ({"LOGIN_URL": "/a\n"}, "LOGIN_URL must be a path"),
+            ({"LOGIN_URL": 1}, "LOGIN_URL must be a URL, not int"),
+            ({"STATIC_PATH": ""}, "STATIC_PATH must be a folder's name below the project, or"),
+            ({"TEMPLATE_PATH": 1}, "TEMPLATE_PATH must be a folder's name"),
+            ({"ALLOWED_ORIGINS": ["https://*.a.example"]}, "ALLOWED_ORIGINS holds 'https://*"),
+            ({"ALLOWED_ORIGINS": ["https://a@b"]}, "ALLOWED_ORIGINS holds 'https://a@b'"),
+            ({"ALLOWED_ORIGINS": ["https://x:99999"]}, "ALLOWED_ORIGINS holds 'https://x:99999'"),
+            ({"ALLOWED_ORIGINS": ["https://x:"]}, "ALLOWED_ORIGINS holds 'https://x:'"),
+            ({"ALLOWED_ORIGINS": ["https://x?y"]}, "ALLOWED_ORIGINS holds 'https://x?y'"),
+            ({"SOCKET_IO": {"transports": []}}, "SOCKET_IO['transports'] must hold one of the"),
             ({"LOGIN_MAX_AGE": -1}, "LOGIN_MAX_AGE must be 1 seconds or more, not -1"),
             ({"MAX_BODY": 1.5}, "MAX_BODY must be a whole number of bytes, not float"),
             ({"SOCKET_IO": []}, "SOCKET_IO must be a dict, not list"),
@@ -117,7 +129,7 @@ class ReadTests(SynchronousTestCase):
         self.assertIn("COOKIE_SECRET_FALLBACKS[1]", problem)
 
 
-class OverrideTests(ReadTests):
+class OverrideTests(SettingsTestCase):
     def test_parsing(self) -> None:
         for text, expected in (
             ("DEBUG=True", ("DEBUG", True)),
@@ -126,6 +138,8 @@ class OverrideTests(ReadTests):
             ("LISTEN=['tcp:1']", ("LISTEN", ["tcp:1"])),
             ("A=b=c", ("A", "b=c")),
             ("A=", ("A", "")),
+            ("A={[]: 1}", ("A", "{[]: 1}")),
+            ("A=" + "(" * 5000, ("A", "(" * 5000)),
         ):
             self.assertEqual(parse_override(text), expected)
         for text in ("DEBUG", "=1", " =1"):
@@ -142,6 +156,12 @@ class OverrideTests(ReadTests):
             (settings.socket_io.ping_interval, settings.socket_io.ping_timeout), (3, 7)
         )
 
+    def test_where_to_listen(self) -> None:
+        """It has two names, and the one on the command line counts."""
+        port = read([("LISTEN_PORT", 80)], LISTEN=["unix:/x"])
+        self.assertEqual(port.endpoints, ("tcp:80",))
+        self.assertEqual(read([("LISTEN", ["unix:/x"])], LISTEN_PORT=80).endpoints, ("unix:/x",))
+
     def test_unknown(self) -> None:
         """On a command line every unknown name is a slip."""
         self.assertEqual(self.problems([("STRIPE", 1)]), ("STRIPE is no setting of Mojo",))
@@ -150,3 +170,29 @@ class OverrideTests(ReadTests):
             ("DEBUG is no dict that could have a key 'x'",),
         )
         read([("STRIPE_KEY", "y")], STRIPE_KEY="x")
+
+
+class CodeTests(SynchronousTestCase):
+    """Settings that are made in code are held to the same."""
+
+    def test_checked(self) -> None:
+        with self.assertRaises(SettingsError) as caught:
+            Settings(debug=1, allowed_origins="https://a.example")
+        self.assertEqual(
+            caught.exception.problems,
+            (
+                "DEBUG must be True or False, not int",
+                "ALLOWED_ORIGINS must be a list of origins, not str",
+            ),
+        )
+        with self.assertRaises(SettingsError):
+            SocketIOSettings(ping_interval=0)
+        self.assertEqual(Settings(listen=["tcp:1"]).listen, ("tcp:1",))
+
+    def test_values_that_are_right(self) -> None:
+        Settings(
+            static_path=None,
+            template_path=None,
+            login_url="https://sso.example/login?from=here",
+            allowed_origins=("chrome-extension://abcdef", "https://[::1]:8443", "http://a"),
+        )

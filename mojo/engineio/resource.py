@@ -68,7 +68,7 @@ class EngineResource(Resource):
             else:
                 self._serve(request, facts)
         except RemoteError as exc:
-            refuse(request, exc)
+            self._refuse(request, exc)
         return NOT_DONE_YET
 
     @property
@@ -173,7 +173,7 @@ class EngineResource(Resource):
                 return
             if session.failure:
                 # Said by a layer above while it read one of the packets.
-                refuse(request, EngineError(EngineErrorCode.BAD_REQUEST))
+                self._refuse(request, EngineError(EngineErrorCode.BAD_REQUEST))
             else:
                 _answer(request, 200, b"ok")
 
@@ -224,15 +224,18 @@ class EngineResource(Resource):
         session itself is left alone.
         """
         handshake = session.handshake
-        if handshake.session_id is None:
+        owner = handshake.session_id or handshake.user_id
+        if owner is None:
             return
         cookies = facts.headers.get("cookie", ())
         if cookies == handshake.headers.get("cookie", ()):
             return
-        visitor = self.engine.identify(read_cookies(cookies)).session_id
-        if visitor is None and facts.address == handshake.address:
+        identity = self.engine.identify(read_cookies(cookies))
+        # A visitor without a session is known by the login alone.
+        asking = identity.user_id if handshake.session_id is None else identity.session_id
+        if asking is None and facts.address == handshake.address:
             return
-        if visitor != handshake.session_id:
+        if asking != owner:
             raise EngineError(
                 EngineErrorCode.FORBIDDEN, detail="the session belongs to another visitor"
             )
@@ -249,22 +252,21 @@ class EngineResource(Resource):
             if _HEADER_NAMES.fullmatch(wanted):
                 request.setHeader(b"access-control-allow-headers", wanted)
 
-
-def refuse(request: Request, error: RemoteError) -> None:
-    """Answer a request with an error and its JSON body, and log why."""
-    if not isinstance(error, EngineError):
-        error = EngineError(EngineErrorCode.BAD_REQUEST, detail=str(error), status=error.status)
-    _log.info(
-        "refused {method} {path} from {address}: {status} {error}",
-        method=request.method.decode("latin-1"),
-        path=request.path.decode("latin-1"),
-        address=getattr(request.getClientAddress(), "host", "unix"),
-        status=error.status,
-        error=str(error),
-    )
-    body = json.dumps({"code": int(error.code), "message": error.message})
-    request.setHeader(b"content-type", b"application/json")
-    _answer(request, error.status, body.encode("utf-8"))
+    def _refuse(self, request: Request, error: RemoteError) -> None:
+        """Answer with an error and its JSON body, and log why."""
+        if not isinstance(error, EngineError):
+            error = EngineError(EngineErrorCode.BAD_REQUEST, detail=str(error), status=error.status)
+        _log.info(
+            "refused {method} {path} from {address}: {status} {error}",
+            method=request.method.decode("latin-1"),
+            path=request.path.decode("latin-1"),
+            address=self.engine.proxies.peer(request).address,
+            status=error.status,
+            error=str(error),
+        )
+        body = json.dumps({"code": int(error.code), "message": error.message})
+        request.setHeader(b"content-type", b"application/json")
+        _answer(request, error.status, body.encode("utf-8"))
 
 
 def _answer(request: Request, status: int, body: bytes) -> None:

@@ -31,6 +31,11 @@ class App:
     source: Path | None = None
 
     @property
+    def origin(self) -> str:
+        """Where the app comes from, for messages."""
+        return f"app {self.name!r}" if self.source is None else str(self.source)
+
+    @property
     def namespace(self) -> str:
         """The app's name on the shared path: ``"/ChatSocket"``."""
         return f"/{self.name}Socket" if self.name else "/"

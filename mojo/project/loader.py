@@ -18,11 +18,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from twisted.logger import Logger
+
 from mojo.errors import EventTableError, ProjectError
 from mojo.project.app import App
 from mojo.sessions.signer import weakness_of
 from mojo.settings import Settings, read_settings
 from mojo.socketio.handler import MojoSocketHandler
+
+_log = Logger()
 
 _APPS = "Apps"
 _HANDLER = "SocketConnectionHandler"
@@ -82,20 +86,35 @@ def load_project(path: str | Path, overrides: Iterable[tuple[str, Any]] = ()) ->
 
 def _app_names(folder: Path, settings: Settings) -> list[str]:
     parent = folder / _APPS
-    found = sorted(
-        entry.name
+    folders = sorted(
+        entry
         for entry in (parent.iterdir() if parent.is_dir() else ())
-        if entry.is_dir() and entry.name.isidentifier() and not entry.name.startswith("_")
+        if entry.is_dir() and not entry.name.startswith(("_", "."))
     )
     if settings.installed_apps is None:
-        return found
+        apps = [entry for entry in folders if entry.name.isidentifier() or _looks_like_app(entry)]
+        for app in apps:
+            _check_app_name(app)
+        return [app.name for app in apps]
     for name in settings.installed_apps:
-        if name not in found:
+        if parent / name not in folders:
             raise ProjectError(
                 f"{folder / 'settings.py'}: INSTALLED_APPS names {name!r}, "
                 f"but there is no folder {parent / name}"
             )
+        _check_app_name(parent / name)
     return list(settings.installed_apps)
+
+
+def _looks_like_app(folder: Path) -> bool:
+    return any(_file_of(folder, name).is_file() for name in ("socket_handlers", "urls"))
+
+
+def _check_app_name(folder: Path) -> None:
+    if not folder.name.isidentifier():
+        raise ProjectError(
+            f"{folder}: {folder.name!r} cannot be an app's name: Python cannot import it"
+        )
 
 
 def _load_app(project: Path, folder: Path, prefix: str, name: str) -> App:
@@ -129,7 +148,13 @@ def _urlpatterns_of(module: ModuleType) -> tuple[Any, ...]:
 
 
 def _import_if_there(project: Path, folder: Path, prefix: str, name: str) -> ModuleType | None:
-    return _import(project, prefix + name) if (folder / f"{name}.py").is_file() else None
+    return _import(project, prefix + name) if _file_of(folder, name).is_file() else None
+
+
+def _file_of(folder: Path, name: str) -> Path:
+    """Give the file of a module, or of a package, which a folder of its name is."""
+    package = folder / name / "__init__.py"
+    return package if package.is_file() else folder / f"{name}.py"
 
 
 def _import(project: Path, name: str) -> ModuleType:
@@ -140,13 +165,22 @@ def _import(project: Path, name: str) -> ModuleType:
     of a project (``settings``, ``urls``) is then loaded beside it, under a name of its
     own; a module of an app is not, since the app's other modules import it by its name.
     """
-    expected = project.joinpath(*name.split(".")).with_suffix(".py")
+    *packages, last = name.split(".")
+    expected = _file_of(project.joinpath(*packages), last)
     try:
         module = importlib.import_module(name)
         if not _is_file(module, expected) and "." not in name:
             module = _import_privately(name, expected)
     except EventTableError as exc:
         raise ProjectError(f"{expected}: {exc}") from exc
+    except ModuleNotFoundError as exc:
+        if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
+            raise ProjectError(f"{_place_of(exc, project, expected)}: {_describe(exc)}") from exc
+        # The file is there: what Python looked at is the package of another project.
+        raise ProjectError(
+            f"{expected}: cannot be imported as {name!r}, since another project's {_APPS!r} is in "
+            f"the way: without {_APPS}/__init__.py two projects in one process find theirs"
+        ) from exc
     except Exception as exc:
         raise ProjectError(f"{_place_of(exc, project, expected)}: {_describe(exc)}") from exc
     if not _is_file(module, expected):
@@ -158,10 +192,17 @@ def _import(project: Path, name: str) -> ModuleType:
 
 
 def _is_file(module: ModuleType, path: Path) -> bool:
-    return module.__file__ is not None and Path(module.__file__).resolve() == path
+    # The same file, not the same name: either may be a link.
+    return module.__file__ is not None and Path(module.__file__).samefile(path)
 
 
 def _import_privately(name: str, path: Path) -> ModuleType:
+    _log.warn(
+        "{path} is loaded beside {other}: 'import {name}' in an app gives the latter",
+        path=str(path),
+        other=sys.modules[name].__file__,
+        name=name,
+    )
     private = f"{name} of {path.parent}"
     if private not in sys.modules:
         spec = importlib.util.spec_from_file_location(private, path)

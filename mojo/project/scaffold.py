@@ -6,6 +6,7 @@ The files come from ``skeleton`` beside this module; ``$name`` and its like are 
 
 from __future__ import annotations
 
+import re
 import secrets
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,6 +16,8 @@ from string import Template
 from mojo.errors import ProjectError
 
 _SUFFIX = "-tpl"
+# It is put between quotes in settings.py.
+_NAME = re.compile(r"[\w .-]+")
 
 
 def start_project(folder: Path) -> list[Path]:
@@ -27,9 +30,13 @@ def start_project(folder: Path) -> list[Path]:
     Returns:
         The files that were made.
     Raises:
-        ProjectError: there is something already.
+        ProjectError: there is something already, or the name cannot be one.
     """
     folder = folder.resolve()
+    if not _NAME.fullmatch(folder.name):
+        raise ProjectError(
+            f"{folder.name!r} cannot be a project's name: letters, digits, spaces, dots and dashes"
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProjectError(f"{folder} is there already, and not empty")
     (folder / "Apps").mkdir(parents=True)

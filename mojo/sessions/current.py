@@ -9,6 +9,7 @@ error rather than a guess.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -34,6 +35,18 @@ class Owner(Protocol):
 
 
 _running: list[Owner] = []
+#: The folders of projects of this process, whether their services run or not.
+_projects: set[str] = set()
+
+# Code that belongs to nobody, wherever it is installed: an environment may be in the folder
+# of one of the projects.
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def declare(owner: Owner) -> None:
+    """Note that a service exists: code of its project sees it, or nothing."""
+    if owner.project_prefix:
+        _projects.add(owner.project_prefix)
 
 
 def bind(owner: Owner) -> None:
@@ -52,24 +65,36 @@ def current_owner() -> Owner | None:
     """
     Give the service that the calling code belongs to.
 
+    That is the one whose project holds the innermost of the calling code, if any of it
+    is part of a project; else the one that runs.
+
     Raises:
-        AmbiguousServiceError: several run, and none of their projects holds any of the
-            code that is being called from.
+        AmbiguousServiceError: several run, and that does not tell which is meant.
     """
-    if len(_running) <= 1:
-        return _running[0] if _running else None
+    running = _running
+    if len(running) > 1 or (running and not _projects <= {running[0].project_prefix}):
+        project = _calling_project()
+        if project is not None:
+            running = [owner for owner in _running if owner.project_prefix == project]
+    if len(running) <= 1:
+        return running[0] if running else None
+    names = ", ".join(owner.project_name for owner in running)
+    raise AmbiguousServiceError(
+        f"{len(running)} services run in this process ({names}) and the calling code does not "
+        "tell which is meant: use service.current_sessions of that one"
+    )
+
+
+def _calling_project() -> str | None:
     frame = sys._getframe(1)
     while frame is not None:
-        for owner in _running:
-            prefix = owner.project_prefix
-            if prefix and frame.f_code.co_filename.startswith(prefix):
-                return owner
+        file = frame.f_code.co_filename
+        if not any(library in file for library in _LIBRARIES):
+            holders = [project for project in _projects if file.startswith(project)]
+            if holders:
+                return max(holders, key=len)
         frame = frame.f_back  # type: ignore[assignment]
-    names = ", ".join(owner.project_name for owner in _running)
-    raise AmbiguousServiceError(
-        f"{len(_running)} services run in this process ({names}) and the calling code is part of "
-        "none of their projects: use service.current_sessions of the one that is meant"
-    )
+    return None
 
 
 Kind = TypeVar("Kind", bound=Presence)

@@ -130,7 +130,7 @@ class Connection:
         request: the handshake's facts and the client's ``auth``.
         user_id: the login now; it may go while the connection stays.
         state: see `ConnectionState`.
-        handler: the app's object.
+        handler: the app's object, from `open` on.
     """
 
     __slots__ = (
@@ -164,7 +164,7 @@ class Connection:
             partial(client.pause, self),
             partial(client.resume, self),
         )
-        self.handler = namespace.make_handler(self)
+        self.handler: AppObject
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} in {self.namespace.name}, {self.state.value}>"
@@ -178,8 +178,11 @@ class Connection:
 
     def open(self) -> None:
         """Ask the app whether to let the client in, and answer the client."""
-        on_open = partial(self.handler.on_open, self.request)
-        run(on_open, self._decided, self._decided_by_failure)
+        run(self._ask, self._decided, self._decided_by_failure)
+
+    def _ask(self) -> Any:
+        self.handler = self.namespace.make_handler(self)
+        return self.handler.on_open(self.request)
 
     def _decided(self, result: object) -> None:
         if self.state is not ConnectionState.OPENING:
@@ -373,8 +376,11 @@ class Connection:
             _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
         else:
             _log.failure("{app}: {where} of {cid} failed", failure, app=app, where=where, cid=cid)
+        handler: AppObject | None = getattr(self, "handler", None)
+        if handler is None:
+            return None  # it could not be made
         try:
-            return self.handler.on_error(error, where)
+            return handler.on_error(error, where)
         except Exception:
             _log.failure("{app}: on_error of {cid} failed", app=app, cid=cid)
             return None

@@ -106,6 +106,13 @@ class SocketServer:
             raise EventTableError(f"{handler_class.__qualname__}: {name!r} is a namespace already")
         namespace = self._namespaces[name] = Namespace(self, name, handler_class, app)
         for endpoint, endpoint_class in handler_class.__endpoints__.items():
+            where = f"{handler_class.__qualname__}.__endpoints__[{endpoint!r}]"
+            if not isinstance(endpoint, str) or not endpoint.startswith("/"):
+                raise EventTableError(f"{where}: a name begins with a slash, as '/admin'")
+            if not (
+                isinstance(endpoint_class, type) and issubclass(endpoint_class, MojoSocketHandler)
+            ):
+                raise EventTableError(f"{where}: {endpoint_class!r} is no MojoSocketHandler")
             self.add_namespace(name.rstrip("/") + endpoint, endpoint_class, app)
         return namespace
 

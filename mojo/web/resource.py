@@ -57,10 +57,17 @@ class PagesResource(Resource):
                 return (page, *arguments)
         return None
 
+    def serves(self, request: Request) -> bool:
+        """Tell whether there is a page at a request's path."""
+        try:
+            return self.find(_path_of(request)) is not None
+        except UnicodeDecodeError:
+            return False
+
     def render(self, request: Request) -> int | bytes:
         """Serve one request."""
         try:
-            path = unquote_to_bytes(request.path).decode("utf-8")
+            path = _path_of(request)
         except UnicodeDecodeError:
             return _bad_request.render(request)
         found = self.find(path)
@@ -69,6 +76,10 @@ class PagesResource(Resource):
         page, args, kwargs = found
         _Serving(self._host, request, page).begin(args, kwargs)
         return NOT_DONE_YET
+
+
+def _path_of(request: Request) -> str:
+    return unquote_to_bytes(request.path).decode("utf-8")
 
 
 class _Serving:

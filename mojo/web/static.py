@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from twisted.python.filepath import InsecurePath
@@ -27,12 +28,12 @@ class StaticFiles:
     The static files of a project.
 
     Args:
-        folder: where they are; it need not exist.
+        folder: where they are; it need not exist.  ``None`` for none at all.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._hashes: dict[str, tuple[int, int, str]] = {}
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder.resolve() if folder is not None else None
+        self._hashes: dict[Path, _Known] = {}
 
     def url(self, path: str) -> str:
         """
@@ -41,29 +42,49 @@ class StaticFiles:
         Args:
             path: below the folder: ``"css/site.css"``.
         """
+        path = path.lstrip("/")
         url = PREFIX + quote(path)
-        version = self.version_of(path)
+        version = self._version_of(path)
         return f"{url}?v={version}" if version else url
 
-    def version_of(self, path: str) -> str | None:
+    def _version_of(self, path: str) -> str | None:
         """Give a piece of the hash of a file, or ``None`` if there is no such file."""
-        file = (self._folder / path).resolve()
-        if not file.is_relative_to(self._folder.resolve()) or not file.is_file():
+        if self._folder is None:
             return None
-        status = file.stat()
-        known = self._hashes.get(path)
-        if known is None or known[:2] != (status.st_mtime_ns, status.st_size):
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-            known = self._hashes[path] = (status.st_mtime_ns, status.st_size, digest)
-        return known[2]
+        file = (self._folder / path).resolve()
+        if not file.is_relative_to(self._folder) or not file.is_file():
+            return None
+        stamp = _stamp_of(file)
+        known = self._hashes.get(file)
+        if known is None or known.stamp != stamp:
+            with file.open("rb") as content:
+                version = hashlib.file_digest(content, "sha256").hexdigest()[:12]
+            known = self._hashes[file] = _Known(stamp, version)
+        return known.version
 
-    def path_of(self, file: str) -> str:
-        """Give the path below the folder of a file in it."""
-        return Path(file).relative_to(self._folder).as_posix()
+    def is_current(self, file: Path, version: str) -> bool:
+        """
+        Tell whether that is the version that `url` gave of a file, and still gives.
+
+        Nothing is read for it: a visitor who asks for any version of a large file must
+        not make us read it.
+        """
+        known = self._hashes.get(file.resolve())
+        return known is not None and known == _Known(_stamp_of(file), version)
 
     def resource(self) -> IResource:
         """Give the resource to be put below ``/static``."""
-        return _StaticFile(str(self._folder), self)
+        return not_found if self._folder is None else _StaticFile(str(self._folder), self)
+
+
+class _Known(NamedTuple):
+    stamp: tuple[int, int]
+    version: str
+
+
+def _stamp_of(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 class _StaticFile(File):
@@ -97,7 +118,7 @@ class _StaticFile(File):
         """Send the file."""
         request.setHeader(b"x-content-type-options", b"nosniff")
         wanted = (request.args or {}).get(b"v", [b""])[0].decode("ascii", "replace")
-        if wanted and wanted == self._files.version_of(self._files.path_of(self.path)):
+        if wanted and self.exists() and self._files.is_current(Path(self.path), wanted):
             request.setHeader(b"cache-control", b"public, max-age=%d, immutable" % _YEAR)
         else:
             request.setHeader(b"cache-control", b"no-cache")

@@ -28,11 +28,13 @@ class Page:
         pattern: matches the whole path, percent-decoded.
         handler: the class.
         app: the name of its app.
+        source: where it is declared, for the errors.
     """
 
     pattern: re.Pattern[str]
     handler: type[MojoRequestHandler]
     app: str
+    source: str
 
     def match(self, path: str) -> tuple[Sequence[Any], Mapping[str, Any]] | None:
         """Give what the pattern's groups hold, as the method's arguments."""
@@ -77,7 +79,7 @@ def read_patterns(patterns: Iterable[Any], app: str, source: str) -> Iterable[Pa
             raise ProjectError(f"{where}: {pattern!r} must begin with a slash")
         if isinstance(target, type) and issubclass(target, MojoRequestHandler):
             try:
-                yield Page(re.compile(pattern), target, app)
+                yield Page(re.compile(pattern), target, app, source)
             except re.error as exc:
                 raise ProjectError(f"{where}: {pattern!r} is no regular expression: {exc}") from exc
         elif IResource.providedBy(target):

@@ -195,6 +195,19 @@ class VisitorTests(SynchronousTestCase):
         uri = endpoint.open_polling()
         self.assertEqual(endpoint.post(uri, b"4a", Cookie="session_id=new").text, "ok")
 
+    def test_login_without_a_session(self) -> None:
+        """A visitor who has only a login is known by that."""
+        endpoint = Endpoint(
+            identify=lambda cookies: Identity(None, cookies.get("logged_in", (None,))[0])
+        )
+        uri = endpoint.open_polling(Cookie="logged_in=ada")
+        elsewhere = "203.0.113.66"
+        for headers in ({}, {"Cookie": "logged_in=bob"}):
+            self.assertEqual(Wire(endpoint.site, elsewhere).get(uri, **headers).status, 403)
+        self.assertEqual(endpoint.post(uri, b"4a").text, "ok")
+        response = Wire(endpoint.site, elsewhere).post(uri, b"4a", Cookie="logged_in=ada; b=1")
+        self.assertEqual(response.text, "ok")
+
 
 class CookieTests(SynchronousTestCase):
     def test_doubles_are_kept(self) -> None:

@@ -1,11 +1,13 @@
 """`mojo.project.loader`: projects on disk, and what is said of broken ones."""
 
+from twisted.logger import formatEvent, globalLogPublisher
+
 from mojo.errors import ProjectError, SettingsError
 from mojo.project.loader import load_project
 from tests.project.disk import HANDLER, PAGE, URLS, DiskTestCase, unique
 
 
-class LoadTests(DiskTestCase):
+class LoaderTestCase(DiskTestCase):
     def refused(self, path, *expected: str) -> None:
         with self.assertRaises(ProjectError) as caught:
             load_project(path)
@@ -13,6 +15,8 @@ class LoadTests(DiskTestCase):
             self.assertIn(piece, str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
 
+
+class LoadTests(LoaderTestCase):
     def test_whole(self) -> None:
         """Apps in the order of their names, the project's own handler first."""
         chat, shop = sorted((unique("Chat"), unique("Shop")))
@@ -52,6 +56,41 @@ class LoadTests(DiskTestCase):
     def test_missing_app(self) -> None:
         path = self.project({"settings.py": "DEBUG = True\nINSTALLED_APPS = ['Nope']\n"})
         self.refused(path, "settings.py: INSTALLED_APPS names 'Nope'", "Apps/Nope")
+
+    def test_app_that_cannot_be_one(self) -> None:
+        """A folder that would be an app but for its name is not passed over."""
+        files = {"Apps/my-app/socket_handlers.py": HANDLER}
+        self.refused(self.project(files), "'my-app' cannot be an app's name")
+        files["settings.py"] = "DEBUG = True\nINSTALLED_APPS = ['my-app']\n"
+        self.refused(self.project(files), "'my-app' cannot be an app's name")
+
+    def test_packages(self) -> None:
+        """A folder of a module's name is as good as the module."""
+        name = unique("Chat")
+        files = {
+            f"Apps/{name}/socket_handlers/__init__.py": "from .deep import SocketConnectionHandler",
+            f"Apps/{name}/socket_handlers/deep.py": HANDLER,
+            f"Apps/{name}/urls/__init__.py": "urlpatterns = []\n",
+        }
+        (app,) = load_project(self.project(files)).apps
+        self.assertEqual(app.handler.__name__, "SocketConnectionHandler")
+
+    def test_links(self) -> None:
+        """Settings and apps may be links to what is kept elsewhere."""
+        name = unique("Chat")
+        elsewhere = self.project(
+            {
+                "settings_live.py": "DEBUG = True\nPROJECT_NAME = 'live'\n",
+                "socket_handlers.py": HANDLER,
+            },
+            "elsewhere",
+        )
+        path = self.project({"Apps/.keep": ""})
+        (path / "settings.py").unlink()
+        (path / "settings.py").symlink_to(elsewhere / "settings_live.py")
+        (path / "Apps" / name).symlink_to(elsewhere)
+        project = load_project(path)
+        self.assertEqual((project.name, [app.name for app in project.apps]), ("live", [name]))
 
     def test_no_project(self) -> None:
         self.refused(self.folder / "nowhere", "no such folder")
@@ -116,7 +155,7 @@ class LoadTests(DiskTestCase):
         self.assertEqual(project.settings.login_url, "/in")
 
 
-class TwoProjectsTests(LoadTests):
+class TwoProjectsTests(LoaderTestCase):
     def test_two(self) -> None:
         """Each has its own settings and root modules; apps need names of their own."""
         first = self.project(
@@ -138,3 +177,22 @@ class TwoProjectsTests(LoadTests):
         files = {f"Apps/{name}/socket_handlers.py": HANDLER}
         load_project(self.project(files, "one"))
         self.refused(self.project(files, "two"), "two projects in one process", "/one/")
+
+    def test_packages_in_the_way(self) -> None:
+        """An ``Apps/__init__.py`` of one hides the apps of the other: the line says so."""
+        files = {f"Apps/{unique('Chat')}/socket_handlers.py": HANDLER}
+        load_project(self.project({**files, "Apps/__init__.py": ""}, "one"))
+        files = {f"Apps/{unique('Chat')}/socket_handlers.py": HANDLER}
+        self.refused(
+            self.project(files, "two"), "two/Apps", "another project's 'Apps' is in the way"
+        )
+
+    def test_shared_names(self) -> None:
+        """Which settings an app of the second gets by ``import settings`` is told."""
+        events: list = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        load_project(self.project({}, "one"))
+        self.assertEqual(events, [])
+        load_project(self.project({}, "two"))
+        self.assertIn("'import settings' in an app gives the latter", formatEvent(events[0]))

@@ -29,6 +29,7 @@ class CurrentTests(DiskTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.assertEqual(current._running, [])
+        self.patch(current, "_projects", set())
 
     def start(self, service) -> MojoService:
         service.startService()
@@ -109,3 +110,52 @@ class CurrentTests(DiskTestCase):
             read = handler.on_message.__globals__["read"]
             self.assertEqual(read(), ([f"s{number}"], [f"u{number}"]))
         self.assertRaises(AmbiguousServiceError, len, CURRENT_SESSIONS)
+
+    def test_two_services_of_a_project(self) -> None:
+        """Its code cannot tell which is meant."""
+        project = load_project(self.project({f"Apps/{unique('App')}/socket_handlers.py": READER}))
+        for _ in range(2):
+            self.start(MojoService.from_project(Clock(), project, endpoints=()))
+        read = project.apps[0].handler.on_message.__globals__["read"]
+        self.assertRaises(AmbiguousServiceError, read)
+
+    def test_nested_projects(self) -> None:
+        """Code of the inner project is not code of the outer."""
+        readers = []
+        for name in ("outer", "outer/inner"):
+            path = self.project({f"Apps/{unique('App')}/socket_handlers.py": READER}, name)
+            project = load_project(path)
+            service = self.start(MojoService.from_project(Clock(), project, endpoints=()))
+            self.connect(service, project.apps[0].namespace, f"visitor of {name}", "u")
+            readers.append(project.apps[0].handler.on_message.__globals__["read"])
+        self.assertEqual(
+            [read()[0] for read in readers], [["visitor of outer"], ["visitor of outer/inner"]]
+        )
+
+    def test_project_whose_service_does_not_run(self) -> None:
+        """It sees nobody, and not the visitors of another."""
+        project = load_project(self.project({f"Apps/{unique('App')}/socket_handlers.py": READER}))
+        MojoService.from_project(Clock(), project, endpoints=())
+        other = self.start(make_service(App(name="Chat", handler=remembering())))
+        self.connect(other, "/ChatSocket", "s1", "7")
+        read = project.apps[0].handler.on_message.__globals__["read"]
+        self.assertEqual(read(), ([], []))
+        self.assertEqual(list(CURRENT_SESSIONS), ["s1"])
+
+    def test_libraries_in_a_project(self) -> None:
+        """An environment in a project's folder makes its packages no part of the project."""
+        services = []
+        for name in ("first", "second"):
+            project = load_project(
+                self.project({f"Apps/{unique('App')}/socket_handlers.py": READER}, name)
+            )
+            services.append(self.start(MojoService.from_project(Clock(), project, endpoints=())))
+        prefix = services[0].project_prefix
+        library = compile("run = lambda read: read()", f"{prefix}v/site-packages/l.py", "exec")
+        names: dict = {}
+        exec(library, names)
+        read = project.apps[0].handler.on_message.__globals__["read"]
+        self.connect(services[1], project.apps[0].namespace, "s2", "u")
+        self.assertEqual(names["run"](read)[0], ["s2"])
+        with self.assertRaises(AmbiguousServiceError):
+            names["run"](lambda: len(CURRENT_SESSIONS))

@@ -122,6 +122,20 @@ class Behaviour:
         self.assertEqual(handler_class.seen, [("on_error", "on_open", ValueError)])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
+    def test_handler_that_cannot_be_made(self) -> None:
+        """The client is refused, as if on_open had raised, and not left waiting."""
+
+        class Handler(MojoSocketHandler):
+            def __init__(self, connection):
+                raise ValueError("secret")
+
+        world = self.world(Handler)
+        client = world.client(transport=self.transport)
+        client.send("0/ChatSocket,")
+        self.assertEqual(client.received(), ['4/ChatSocket,{"message":"Internal server error"}'])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(world.server.namespaces["/ChatSocket"].adapter._rooms, {})
+
     def test_refusal_that_cannot_be_sent(self) -> None:
         def refuse(self, request):
             raise ConnectionRefused("why", object())

@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo import App
+from mojo.errors import ProjectError
 from tests.web.server import Browser, VisitorPage, app_of, make_service
 
 
@@ -122,6 +123,39 @@ class StaticTests(FolderMixin, TestCase):
         self.assertEqual((await self.get(url + "x")).header("cache-control"), "no-cache")
         self.write("static/css/site.css", "body { color: red }")
         self.assertNotEqual(self.service.static_files.url("css/site.css"), url)
+
+    async def test_any_version(self) -> None:
+        """Asking for some version of a file does not make the server read it."""
+        self.assertEqual(
+            (await self.get("/static/css/site.css?v=0123456789ab")).header("cache-control"),
+            "no-cache",
+        )
+        self.assertEqual(self.service.static_files._hashes, {})
+        self.assertEqual((await self.get("/static/nope?v=0123456789ab")).status, 404)
+
+    async def test_outside_the_project(self) -> None:
+        """The folder may be elsewhere, and its addresses work as ever."""
+        self.write("assets/a.css", "a {}")
+        self.write("project/settings.py", "")
+        service = make_service(path=self.folder / "project", static_path="../assets")
+        self.browser = Browser(service)
+        url = service.static_files.url("/a.css")
+        self.assertRegex(url, r"\A/static/a\.css\?v=")
+        response = await self.get(url)
+        self.assertEqual(response.text, "a {}")
+        self.assertIn("immutable", response.header("cache-control"))
+
+    def test_what_must_not_be_served(self) -> None:
+        """Not the project: its settings hold the secret."""
+        for path in (".", "..", "/", "Apps", "static/.."):
+            with self.assertRaises(ProjectError) as caught:
+                make_service(path=self.folder, static_path=path)
+            self.assertIn(f"STATIC_PATH = {path!r}", str(caught.exception))
+
+    def test_turned_off(self) -> None:
+        service = make_service(path=self.folder, static_path=None, template_path=None)
+        self.assertEqual(Browser(service).get("/static/css/site.css").status, 404)
+        self.assertEqual(service.static_files.url("css/site.css"), "/static/css/site.css")
 
     async def test_urls(self) -> None:
         self.assertEqual(self.service.static_files.url("nope.css"), "/static/nope.css")

@@ -74,7 +74,13 @@ socket.on("said", showMessage);
 socket.on("notice", showEvent);
 socket.on("entered", (user) => showEvent(`${user} came in`));
 socket.on("left", (user) => showEvent(`${user} left`));
-socket.on("logged out", () => location.assign("/login"));
+// The tab that logs out is on its way to the login already: to send it there a second time
+// would break off the request whose answer takes the cookie away.
+let leaving = false;
+$("logout").addEventListener("submit", () => { leaving = true; });
+socket.on("logged out", () => {
+  if (!leaving) location.assign("/login");
+});
 socket.on("people", (people) => {
   $("people").replaceChildren(...people.map((name) => {
     const item = document.createElement("li");
