@@ -35,7 +35,7 @@ from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.signer import Signer, weakness_of
 from mojo.settings import Settings, check_secrets
 from mojo.site import make_mounts, make_tree, take_options
-from mojo.socketio import message as messages
+from mojo.socketio.json_parser import JsonParser
 from mojo.socketio.namespace import Namespace
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
@@ -106,12 +106,14 @@ class MojoService(MultiService):
         self.origins = Origins(settings.allowed_origins)
         self.static_files = StaticFiles(self._static_folder())
         self.templates = self._make_templates()
-        self._registry = Registry(self._namespaces)
+        parser = JsonParser()
+        self._registry = Registry(self._namespaces, parser)
         self._sockets = SocketServer(
             reactor,
             take_options(SocketOptions, settings),
             observer=self._registry,
             owner=self,
+            parser=parser,
         )
         for app in self._apps.values():
             if app.handler is not None:
@@ -198,7 +200,7 @@ class MojoService(MultiService):
         if app is not None:
             self.app(app).emit(name, *args)
             return
-        message = messages.event(name, args)
+        message = self._sockets.parser.event(name, args)
         for namespace in self._sockets.namespaces.values():
             run_in_reactor(self._reactor, namespace.adapter.broadcast, message, (), ())
 

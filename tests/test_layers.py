@@ -123,6 +123,7 @@ class LayerTests(SynchronousTestCase):
         for name in (
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
+            "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
         ):  # fmt: skip

@@ -45,15 +45,29 @@ class Packet:
         data: text, bytes (only in a message), or ``""``.
         payload_form: the bytes that stand for it in a long-polling payload.
         frame_form: the complete server-to-client WebSocket frame.
+        compress: whether a transport may compress it.
+        volatile: whether a session that cannot take it at once drops it.
+        followers: how many of the packets after it belong to the same message.
     """
 
-    __slots__ = ("data", "frame_form", "payload_form", "type")
+    __slots__ = (
+        "compress",
+        "data",
+        "followers",
+        "frame_form",
+        "payload_form",
+        "type",
+        "volatile",
+    )
 
     def __init__(self, type: PacketType, data: str | bytes = "") -> None:
         self.type = type
         self.data = data
         self.payload_form: bytes | None = None
         self.frame_form: bytes | None = None
+        self.compress = True
+        self.volatile = False
+        self.followers = 0
 
     def __repr__(self) -> str:
         # The data may be anybody's message or a password: show its size only.

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from mojo.sessions.cookies import user_key
-from mojo.socketio import message as messages
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.namespace import Namespace, session_room, user_room
+from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
 from mojo.socketio.threads import run_in_reactor
 
@@ -58,7 +58,7 @@ class Presence:
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
         """
-        message = messages.event(name, args)
+        message = self._registry.parser.event(name, args)
         for namespace in self._registry.namespaces():
             run_in_reactor(namespace.clock, namespace.adapter.broadcast, message, {self._room}, ())
 
@@ -125,10 +125,12 @@ class Registry:
 
     Args:
         namespaces: gives the namespaces of the server.
+        parser: the server's.
     """
 
-    def __init__(self, namespaces: Callable[[], Collection[Namespace]]) -> None:
+    def __init__(self, namespaces: Callable[[], Collection[Namespace]], parser: Parser) -> None:
         self.namespaces = namespaces
+        self.parser = parser
         self._here: dict[Room, dict[Connection, None]] = {}
         self._visitors: dict[str, Visitor] = {}
         self._logins: dict[str, Login] = {}

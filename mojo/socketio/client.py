@@ -14,12 +14,11 @@ from typing import Protocol
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import CloseReason, EngineSession
 from mojo.errors import PacketError
-from mojo.socketio import message as messages
-from mojo.socketio.codec import Decoder
 from mojo.socketio.connection import Connection, ConnectionState
 from mojo.socketio.namespace import Namespace
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import Packet, PacketType
+from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
 
 
@@ -27,6 +26,7 @@ class ClientHost(Protocol):
     """What a client needs of its server."""
 
     options: SocketOptions
+    parser: Parser
 
     def client_arrived(self, client: Client) -> None:
         """A client came, and has joined nothing yet."""
@@ -75,7 +75,7 @@ class Client:
         self.user_id = session.handshake.user_id
         self._server = server
         self._routes = routes
-        self._decoder = Decoder(server.options.max_attachments)
+        self._decoder = server.parser.decoder(server.options.max_attachments)
         self._connections: dict[str, Connection] = {}
         # Namespaces that we ended: the client may have sent more before it knew.
         self._left: set[str] = set()
@@ -145,7 +145,7 @@ class Client:
         self._left.discard(packet.namespace)
         namespace = self._routes.get(packet.namespace)
         if namespace is None:
-            refusal = messages.connect_error("Invalid namespace")
+            refusal = self._server.parser.connect_error("Invalid namespace")
             self.send(refusal.packets(packet.namespace))
             return
         auth = packet.data if isinstance(packet.data, dict) else {}

@@ -1,5 +1,5 @@
 """
-Reading Socket.IO packets: ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``.
+Reading Socket.IO packets as text: ``<type>[<attachments>-][<namespace>,][<ack id>][JSON]``.
 
 Strict where the protocol says that the receiver MUST close, also where the reference
 decoder lets things pass: an event without a payload, an acknowledgement without one.
@@ -16,7 +16,7 @@ import re
 from typing import Any
 
 from mojo.errors import PacketError
-from mojo.socketio.packet import RESERVED_EVENTS, ROOT, Packet, PacketType
+from mojo.socketio.packet import ROOT, Absent, Packet, PacketType, check
 
 _TYPES = {str(packet_type.value): packet_type for packet_type in PacketType}
 _BINARY = {
@@ -59,8 +59,8 @@ def decode_text(text: str, *, max_attachments: int) -> Packet:
         position = end + 1
     ack_id, position = _read_ack_id(text, position)
     data = _read_payload(text[position:])
-    _check_payload(_BINARY.get(packet_type, packet_type), data, ack_id)
-    return Packet(packet_type, namespace, data, ack_id, attachments)
+    check(_BINARY.get(packet_type, packet_type), data, ack_id)
+    return Packet(packet_type, namespace, None if data is Absent else data, ack_id, attachments)
 
 
 class Decoder:
@@ -133,13 +133,9 @@ def _read_ack_id(text: str, position: int) -> tuple[int | None, int]:
     return int(digits), match.end()
 
 
-class _Absent:
-    """The payload of a packet that has none, which is not the payload ``null``."""
-
-
 def _read_payload(text: str) -> Any:
     if not text:
-        return _Absent
+        return Absent
     try:
         return _JSON.decode(text)
     except ValueError as exc:
@@ -148,30 +144,6 @@ def _read_payload(text: str) -> Any:
         raise PacketError(f"payload is not JSON{where}") from None
     except RecursionError:
         raise PacketError("payload is nested too deeply") from None
-
-
-def _check_payload(packet_type: PacketType, data: Any, ack_id: int | None) -> None:
-    """Hold the payload against the protocol's table of types."""
-    match packet_type:
-        case PacketType.CONNECT:
-            valid = data is _Absent or isinstance(data, dict)
-        case PacketType.DISCONNECT:
-            valid = data is _Absent
-        case PacketType.CONNECT_ERROR:
-            valid = isinstance(data, dict | str)
-        case PacketType.EVENT:
-            valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
-        case _:
-            valid = isinstance(data, list) and ack_id is not None
-    if not valid:
-        raise PacketError(f"invalid payload of a {packet_type.name} packet")
-
-
-def _is_event_name(name: Any) -> bool:
-    """Tell what may name an event: text that is not reserved, or a number."""
-    if isinstance(name, str):
-        return name not in RESERVED_EVENTS
-    return isinstance(name, int | float) and not isinstance(name, bool)
 
 
 def _place_attachments(data: Any, buffers: list[bytes]) -> Any:

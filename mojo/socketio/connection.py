@@ -26,13 +26,13 @@ from mojo.calls import run
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, EventArgumentsError, UnsendableError
-from mojo.socketio import message as messages
 from mojo.socketio.acks import Answered, PendingAcks
 from mojo.socketio.adapter import Adapter
 from mojo.socketio.event import UNHANDLED, EventTable
 from mojo.socketio.message import Message
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
+from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
@@ -82,6 +82,7 @@ class Home(Protocol):
     options: SocketOptions
     adapter: Adapter
     operator: BroadcastOperator
+    parser: Parser
 
     def make_handler(self, connection: Connection) -> AppObject:
         """Make the app's object for a connection."""
@@ -192,7 +193,7 @@ class Connection:
             return
         self.state = ConnectionState.OPEN
         self.client.joined()
-        self._write(messages.connect(self.id))
+        self._write(self.namespace.parser.connect({"sid": self.id}))
         held, self._held = self._held, []
         for message in held:
             self._write(message)
@@ -209,10 +210,10 @@ class Connection:
         if self.state is not ConnectionState.OPENING:
             return
         try:
-            answer = messages.connect_error(refusal.message, refusal.data)
+            answer = self.namespace.parser.connect_error(refusal.message, refusal.data)
         except UnsendableError:
             self._report(Failure(), "on_open")
-            answer = messages.connect_error(refusal.message)
+            answer = self.namespace.parser.connect_error(refusal.message)
         self.state = ConnectionState.CLOSED
         self._forget(DisconnectReason.SERVER_NAMESPACE)
         self._write(answer)
@@ -224,10 +225,10 @@ class Connection:
         Send an event, and perhaps wait for its acknowledgement.
 
         Raises:
-            UnsendableError: see `mojo.socketio.message.event`.
+            UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
         ack_id = None if answered is None else self._acks.new_id()
-        message = messages.event(name, args, ack_id)
+        message = self.namespace.parser.event(name, args, ack_id)
         if self.state is not ConnectionState.CLOSED:
             if answered is not None and ack_id is not None:
                 self._acks.expect(ack_id, answered)
@@ -238,10 +239,10 @@ class Connection:
         Send an event, and give a Deferred of its acknowledgement's arguments.
 
         Raises:
-            UnsendableError: see `mojo.socketio.message.event`.
+            UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
         ack_id = self._acks.new_id()
-        message = messages.event(name, args, ack_id)
+        message = self.namespace.parser.event(name, args, ack_id)
         answer = self._acks.expect_within(ack_id, timeout)
         if self.state is ConnectionState.CLOSED:
             self._acks.fail_all("not connected")
@@ -262,7 +263,7 @@ class Connection:
 
     def _disconnect(self) -> None:
         if self.state is ConnectionState.OPEN:
-            self._write(messages.disconnect())
+            self._write(self.namespace.parser.disconnect())
             self.ended(DisconnectReason.SERVER_NAMESPACE)
         else:
             self._refuse(ConnectionRefused())
@@ -355,7 +356,7 @@ class Connection:
         else:
             args = (result,)
         try:
-            self.send(messages.ack(ack_id, args))
+            self.send(self.namespace.parser.ack(ack_id, args))
         except UnsendableError:
             self._report(Failure(), "acknowledgement")
 

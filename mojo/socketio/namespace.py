@@ -17,6 +17,7 @@ from mojo.socketio.adapter import Adapter, LocalAdapter
 from mojo.socketio.connection import AppObject, Carrier, Connection
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
+from mojo.socketio.parser import Parser
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 
@@ -39,6 +40,7 @@ class Host(Protocol):
 
     clock: IReactorTime
     options: SocketOptions
+    parser: Parser
     observer: Observer
     owner: Any
     new_id: Callable[[], str]
@@ -67,6 +69,7 @@ class Namespace:
     Attributes:
         adapter: keeps the rooms and carries the broadcasts.
         operator: everyone here.
+        parser: makes what is sent.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Namespace:
         self.app = app
         self.clock = host.clock
         self.options = host.options
+        self.parser = host.parser
         self.owner = host.owner
         self.adapter: Adapter = LocalAdapter()
         self.operator = BroadcastOperator(self)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from mojo.socketio import message as messages
 from mojo.socketio.adapter import Adapter
+from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
 from mojo.socketio.threads import run_in_reactor
 
@@ -23,6 +23,7 @@ class Audience(Protocol):
     name: str
     clock: IReactorTime
     adapter: Adapter
+    parser: Parser
 
 
 class BroadcastOperator:
@@ -75,8 +76,8 @@ class BroadcastOperator:
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
         """
-        message = messages.event(name, args)
         namespace = self._namespace
+        message = namespace.parser.event(name, args)
         run_in_reactor(
             namespace.clock,
             namespace.adapter.broadcast,

@@ -1,8 +1,8 @@
 """
 Socket.IO packets: a type, a namespace, a payload, perhaps an acknowledgement id.
 
-See: Socket.IO protocol v5, "Packet encoding".  The text forms are made and read by
-`mojo.socketio.codec`.
+See: Socket.IO protocol v5, "Packet encoding".  What they are on the wire is a parser's
+affair, see `mojo.socketio.parser`; what they may be is the same for all of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+from mojo.errors import PacketError
 
 
 class PacketType(IntEnum):
@@ -52,3 +54,40 @@ class Packet:
     data: Any = None
     ack_id: int | None = None
     attachments: int = 0
+
+
+class Absent:
+    """The payload of a packet that has none, which is not the payload ``null``."""
+
+
+def check(packet_type: PacketType, data: Any, ack_id: int | None) -> None:
+    """
+    Hold a payload that was read against the protocol's table of types.
+
+    Args:
+        packet_type: the packet's type, the plain one of a binary packet.
+        data: the payload, or `Absent`.
+        ack_id: what the acknowledgement must repeat, or repeats.
+    Raises:
+        PacketError: a packet of that type has no such payload.
+    """
+    match packet_type:
+        case PacketType.CONNECT:
+            valid = data is Absent or isinstance(data, dict)
+        case PacketType.DISCONNECT:
+            valid = data is Absent
+        case PacketType.CONNECT_ERROR:
+            valid = isinstance(data, dict | str)
+        case PacketType.EVENT:
+            valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
+        case _:
+            valid = isinstance(data, list) and ack_id is not None
+    if not valid:
+        raise PacketError(f"invalid payload of a {packet_type.name} packet")
+
+
+def _is_event_name(name: Any) -> bool:
+    """Tell what may name an event: text that is not reserved, or a number."""
+    if isinstance(name, str):
+        return name not in RESERVED_EVENTS
+    return isinstance(name, int | float) and not isinstance(name, bool)

@@ -25,9 +25,11 @@ from mojo.errors import EventTableError
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
+from mojo.socketio.json_parser import JsonParser
 from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
+from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
 
 # What ends a namespace's name on the wire, or could not be told from a path.
@@ -57,6 +59,7 @@ class SocketServer:
         observer: is told who comes and goes.
         new_id: makes the ids of connections.
         owner: whatever handlers should find as ``self.mojo``.
+        parser: the format of the packets; its clients must have the same.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class SocketServer:
         observer: Observer | None = None,
         new_id: Callable[[], str] = new_id,
         owner: Any = None,
+        parser: Parser | None = None,
     ) -> None:
         self.clock = clock
         self.options = options or SocketOptions()
         self.observer: Observer = observer or _Nobody()
         self.new_id = new_id
         self.owner = owner
+        self.parser: Parser = parser or JsonParser()
         self._attachments: Deadlines[Client] = Deadlines(
             clock, self.options.attachment_timeout, _attachment_late
         )

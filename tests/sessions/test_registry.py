@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import UnsendableError
 from mojo.sessions.registry import Registry
+from mojo.socketio.json_parser import JsonParser
 from tests.socketio.world import World, remembering
 
 
@@ -12,7 +13,7 @@ class RegistryTestCase(SynchronousTestCase):
         self.told: list = []
         self.chat = remembering(on_logout=self.on_logout)
         self.game = remembering()
-        self.registry = Registry(self.namespaces)
+        self.registry = Registry(self.namespaces, JsonParser())
         self.world = World(
             {"/ChatSocket": self.chat, "/GameSocket": self.game}, observer=self.registry
         )
