@@ -10,6 +10,7 @@ mend::
      +-- RemoteError               the peer sent what the protocol forbids
      |    +-- PacketError          a packet, payload or frame cannot be read
      |    +-- PayloadTooLongError  more bytes than ``max_payload``
+     |    +-- HeadTooLongError     a request's URL or header is too long
      |    +-- EngineError          an Engine.IO request is refused, with a code
      |    +-- EventArgumentsError  an event with too few or too many arguments
      +-- LocalError                the operator or the app author can mend it
@@ -56,6 +57,12 @@ class PayloadTooLongError(RemoteError):
     """A body or message longer than the ``maxPayload`` of the handshake."""
 
     status = 413
+
+
+class HeadTooLongError(RemoteError):
+    """A request whose first line, or one of whose headers, is too long."""
+
+    status = 431
 
 
 class EngineErrorCode(IntEnum):

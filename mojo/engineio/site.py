@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
@@ -20,13 +21,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
-from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 from mojo.engineio.forms import read_form
 from mojo.engineio.transports.closing import close_for_writing
-from mojo.errors import PayloadTooLongError, RemoteError
+from mojo.errors import HeadTooLongError, PayloadTooLongError, RemoteError
 
 _log = Logger()
 
@@ -126,6 +127,23 @@ class EngineChannel(HTTPChannel):
     def resetTimeout(self) -> None:
         """Nothing: a byte does not renew a request's deadline."""
 
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a request's head, unless the request was refused."""
+        if self._linger_left is None:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Say that a line is too long; twisted.web would close without a word."""
+        self.refuse(HeadTooLongError(f"a line of more than {self.MAX_LENGTH} bytes"))
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a header; a length of more digits than Python reads is one too long."""
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            self.refuse(PayloadTooLongError("request body of more bytes than can be counted"))
+            return False
+
     def allHeadersReceived(self) -> None:
         """Judge the request, if it has a body."""
         super().allHeadersReceived()
@@ -153,7 +171,7 @@ class EngineChannel(HTTPChannel):
             return
         _log_refusal(self, error)
         self._linger_left = _LINGER_BYTES
-        reason = RESPONSES.get(error.status, b"Refused")
+        reason = HTTPStatus(error.status).phrase.encode("ascii")
         self.transport.write(
             b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             % (error.status, reason)

@@ -83,6 +83,34 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(self.endpoint.log, [("closed", "transport error")])
 
 
+class HeadTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.endpoint = Endpoint()
+
+    def refused(self, request: bytes) -> int | None:
+        """Send a request in one piece; give the status of the one answer to it."""
+        wire = self.endpoint.wire()
+        wire.send(request)
+        self.assertTrue(wire.transport.half_closed)
+        answer = wire.answer()
+        self.assertIsNone(wire.answer())
+        return None if answer is None else answer.status
+
+    def test_long_header(self) -> None:
+        """A browser that has gathered too many cookies reads why it gets no page."""
+        cookie = "Cookie: a=" + "x" * 16_400
+        self.assertEqual(self.refused(head("/nothing", cookie, "Accept: *", method="GET")), 431)
+
+    def test_long_url(self) -> None:
+        self.assertEqual(self.refused(head("/" + "x" * 16_400, method="GET")), 431)
+
+    def test_uncountable_length(self) -> None:
+        """Python reads no number of 4,301 digits; the request is answered all the same."""
+        length = "Content-Length: " + "9" * 5000
+        self.assertEqual(self.refused(head("/nothing", length)), 413)
+        self.assertEqual(self.refused(head("/nothing", length, "Accept: *")), 413)
+
+
 class DeadlineTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.endpoint = Endpoint()
