@@ -122,6 +122,7 @@ class LayerTests(SynchronousTestCase):
         """Codecs and the signer: no Twisted, no clock, no randomness, no logging."""
         for name in (
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
+            "mojo.engineio.transports.fragments",
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
             "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",

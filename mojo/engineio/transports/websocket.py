@@ -25,13 +25,11 @@ from mojo.engineio.packet import Packet, decode_text, message
 from mojo.engineio.session import CloseReason, TransportOwner
 from mojo.engineio.site import EngineChannel
 from mojo.engineio.transports.closing import close_for_writing
+from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.frames import frame_of
 from mojo.engineio.transports.opening import opening_handshake
+from mojo.engineio.transports.silence import Silence
 from mojo.errors import PacketError
-
-# Fragments of a message that are kept apart before they are joined.  A message of
-# a million one-byte fragments would otherwise be a million objects.
-_MAX_LOOSE_FRAGMENTS = 1024
 
 _CLOSE_CODES = {
     CloseReason.SERVER_SHUTTING_DOWN: 1001,  # going away
@@ -40,15 +38,6 @@ _CLOSE_CODES = {
     CloseReason.PING_TIMEOUT: 1008,
 }
 _NORMAL_CLOSURE = 1000
-
-
-class _Silence:
-    """Autobahn's logger: our log tells the same once, in our words, without payloads."""
-
-    def _ignore(self, *args: object, **kwargs: object) -> None:
-        """Log nothing."""
-
-    trace = debug = info = warn = error = critical = failure = _ignore
 
 
 @implementer(IPushProducer)
@@ -64,7 +53,7 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     name = "websocket"
     closes_in_band = False
-    log = _Silence()
+    log = Silence()
     # Autobahn would copy every setting onto every connection and pretty-print the
     # lot for a log line that nobody reads.  `WebSocketFactory` makes them attributes
     # of the class instead.
@@ -81,8 +70,7 @@ class WebSocketTransport(WebSocketServerProtocol):
         self._lost = False
         self._paused_by_owner = False
         self._paused_by_peer = False
-        self._fragments: list[bytes] = []
-        self._is_binary = False
+        self._fragments = Fragments()
 
     # -- Transport ----------------------------------------------------------
 
@@ -201,16 +189,13 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     def onMessageBegin(self, isBinary: bool) -> None:
         """A message begins."""
-        self._is_binary = isBinary
-        self._fragments = []
+        self._fragments.begin(is_binary=isBinary)
         self.message_data_total_length = 0
 
     def onMessageFrameData(self, payload: bytes) -> None:
         """Keep a piece of a message; its size was checked when its frame began."""
-        if payload and not self.failedByMe:
-            self._fragments.append(payload)
-            if len(self._fragments) >= _MAX_LOOSE_FRAGMENTS:
-                self._fragments = [b"".join(self._fragments)]
+        if not self.failedByMe:
+            self._fragments.add(payload)
 
     def onMessageFrameEnd(self) -> None:
         """A frame ended."""
@@ -219,10 +204,9 @@ class WebSocketTransport(WebSocketServerProtocol):
         """A message is complete."""
         if self.failedByMe or self.state != self.STATE_OPEN:
             return
-        fragments, self._fragments = self._fragments, []
-        payload = fragments[0] if len(fragments) == 1 else b"".join(fragments)
+        data = self._fragments.message()
         try:
-            packet = message(payload) if self._is_binary else decode_text(payload.decode("utf-8"))
+            packet = message(data) if isinstance(data, bytes) else decode_text(data)
         except PacketError as exc:
             self._fail(CloseReason.PARSE_ERROR, str(exc))
         else:
@@ -252,7 +236,7 @@ class WebSocketFactory(WebSocketServerFactory):
         options: the server's.
     """
 
-    log = _Silence()
+    log = Silence()
     noisy = False
 
     def __init__(self, clock: IReactorTime, options: EngineOptions) -> None:
