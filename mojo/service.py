@@ -35,7 +35,7 @@ from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.signer import Signer, weakness_of
 from mojo.settings import Settings, check_secrets
 from mojo.site import make_mounts, make_tree, take_options
-from mojo.socketio.json_parser import JsonParser
+from mojo.socketio.formats import make_parser
 from mojo.socketio.namespace import Namespace
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
@@ -69,7 +69,8 @@ class MojoService(MultiService):
 
     Raises:
         ProjectError: the apps, their patterns or paths contradict each other.
-        SettingsError: without ``DEBUG`` the secret is weak, or there is none.
+        SettingsError: without ``DEBUG`` the secret is weak, or there is none; or the
+            parser or encoder cannot be had.
 
     Attributes:
         mounts: the resources that speak Socket.IO, by path: ``"/socket.io"`` and one for
@@ -106,7 +107,7 @@ class MojoService(MultiService):
         self.origins = Origins(settings.allowed_origins)
         self.static_files = StaticFiles(self._static_folder())
         self.templates = self._make_templates()
-        parser = JsonParser()
+        parser = make_parser(settings.socket_io.parser, settings.socket_io.encoder)
         self._registry = Registry(self._namespaces, parser)
         self._sockets = SocketServer(
             reactor,

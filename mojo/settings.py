@@ -67,6 +67,10 @@ class SocketIOSettings(_Checked):
         attachment_timeout: seconds from one attachment to the next.
         max_unjoined: most clients that have joined no namespace yet.
         max_queued_events: events of a connection that wait before it is not read.
+        parser: the format of the packets: ``"json"``, ``"msgpack"``, or a parser or the
+            dotted path of one.
+        encoder: makes something that can be sent of what cannot: ``"common"``, or a function
+            or its dotted path; ``None`` for none.
         serve_client: whether the browser's client is served below ``path``.
         client_path: the folder of ``socket.io.js``; by default the project's
             ``node_modules/socket.io-client/dist``.
@@ -88,6 +92,8 @@ class SocketIOSettings(_Checked):
     attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))
     max_unjoined: int = _setting(10_000, checks.count("clients", least=1))
     max_queued_events: int = _setting(100, checks.count("events", least=1))
+    parser: object = _setting("json", checks.named("json", "msgpack"))
+    encoder: object = _setting(None, checks.named("common"))
     serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
     client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))
 

@@ -14,7 +14,7 @@ ROOT = Path(mojo.__file__).parent
 # From the ground up.  A module may import what stands before it, and its own floor; within
 # a floor what counts is that there is no circle.
 FLOORS = (
-    ("mojo.errors", "mojo.checks", "mojo.settings", "mojo.calls"),
+    ("mojo.errors", "mojo.checks", "mojo.settings", "mojo.calls", "mojo.dotted"),
     ("mojo.engineio",),
     ("mojo.socketio",),
     ("mojo.sessions", "mojo.web", "mojo.project"),
@@ -103,6 +103,11 @@ class LayerTests(SynchronousTestCase):
     def test_autobahn_is_in_one_file(self) -> None:
         self.assertEqual(self.importers("autobahn"), {"mojo.engineio.transports.websocket"})
 
+    def test_msgpack_is_in_one_file(self) -> None:
+        """Who speaks JSON need not have it."""
+        self.assertEqual(self.importers("msgpack"), {"mojo.socketio.msgpack_parser"})
+        self.assertEqual(self.importers("mojo.socketio.msgpack_parser"), {"mojo.socketio.formats"})
+
     def test_socketio_knows_no_http(self) -> None:
         web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
         self.assertEqual(web, set())
@@ -125,6 +130,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.engineio.transports.fragments",
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
             "mojo.socketio.parser", "mojo.socketio.json_parser",
+            "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
+            "mojo.socketio.encoders",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
         ):  # fmt: skip

@@ -294,7 +294,7 @@ class TreeTests(ServiceTestCase):
         from mojo.socketio import SocketOptions
 
         known = {f.name for kind in (EngineOptions, SocketOptions) for f in fields(kind)}
-        own = {"path", "serve_client", "client_path"}
+        own = {"path", "parser", "encoder", "serve_client", "client_path"}
         self.assertEqual({f.name for f in fields(SocketIOSettings)} - own - known, set())
         service = self.serve(
             socket_io=SocketIOSettings(ping_interval=3, max_payload=77),

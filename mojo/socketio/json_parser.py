@@ -16,6 +16,7 @@ from typing import Any
 
 from mojo.errors import UnsendableError
 from mojo.socketio.codec import Decoder
+from mojo.socketio.encoders import Encoder
 from mojo.socketio.message import Message
 from mojo.socketio.packet import ROOT, PacketType
 from mojo.socketio.parser import Parser, describe
@@ -76,7 +77,16 @@ class JsonMessage(Message):
 
 
 class JsonParser(Parser):
-    """The parser that clients have unless they are told otherwise."""
+    """
+    The parser that clients have unless they are told otherwise.
+
+    Args:
+        encoder: makes something that can be sent of what cannot; see
+            `mojo.socketio.encoders`.
+    """
+
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self._encoder = encoder
 
     def message(
         self,
@@ -93,8 +103,8 @@ class JsonParser(Parser):
         text = ""
         if payload is not None:
             try:
-                text = _encode(payload, attachments)
-            except (TypeError, ValueError, RecursionError) as exc:
+                text = _encode(payload, attachments, self._encoder)
+            except Exception as exc:  # the project's encoder may raise anything
                 raise UnsendableError(f"{describe(packet_type, event)}: {exc}") from exc
         if attachments and packet_type not in _BINARY:
             raise UnsendableError(f"a {describe(packet_type, event)} cannot carry bytes")
@@ -113,13 +123,15 @@ class JsonParser(Parser):
         return Decoder(max_attachments)
 
 
-def _encode(value: Any, attachments: list[bytes]) -> str:
+def _encode(value: Any, attachments: list[bytes], encoder: Encoder | None) -> str:
     """Make the JSON, and take out the bytes in the order of their placeholders."""
 
     def take_out(item: Any) -> Any:
         if isinstance(item, bytes | bytearray | memoryview):
             attachments.append(bytes(item))
             return {"_placeholder": True, "num": len(attachments) - 1}
+        if encoder is not None:
+            return encoder(item)
         raise TypeError(f"{type(item).__name__} cannot be sent")
 
     text = _to_json(value, take_out)

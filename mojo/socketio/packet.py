@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isfinite
 from typing import Any
 
 from mojo.errors import PacketError
@@ -90,4 +91,6 @@ def _is_event_name(name: Any) -> bool:
     """Tell what may name an event: text that is not reserved, or a number."""
     if isinstance(name, str):
         return name not in RESERVED_EVENTS
-    return isinstance(name, int | float) and not isinstance(name, bool)
+    if isinstance(name, float):
+        return isfinite(name)  # JSON has no others, but formats of a project's own may
+    return type(name) is int

@@ -22,7 +22,9 @@ NODE = shutil.which("node")
 _MODULES = HERE / "node_modules"
 NO_NODE = (
     None
-    if NODE and (_MODULES / "socket.io-client").is_dir()
+    if NODE
+    and (_MODULES / "socket.io-client").is_dir()
+    and (_MODULES / "socket.io-msgpack-parser").is_dir()
     else "needs Node.js, and: npm install --prefix tests/e2e"
 )
 CHROMIUM = next(

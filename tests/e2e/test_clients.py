@@ -115,6 +115,18 @@ class NodeTests(ServerTestCase):
         await self.succeed(client)
 
 
+class MsgpackTests(ServerTestCase):
+    """The official client with its MessagePack parser, on a server that has it too."""
+
+    skip = NO_NODE
+    arguments = ("--settings", "SOCKET_IO.parser=msgpack")
+
+    async def test_msgpack(self) -> None:
+        script = HERE / "js" / "run.mjs"
+        await self.succeed(start(NODE, script, "msgpack", self.base))
+        self.assertEqual(self.server.output.count("ValueError: as asked"), 6)
+
+
 class PythonClientTests(ServerTestCase):
     """The client of python-socketio."""
 

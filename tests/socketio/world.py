@@ -30,9 +30,12 @@ class World:
         handlers: handler classes by namespace.
         options: options of the Socket.IO layer.
         observer: the server's.
+        parser: the server's.
     """
 
-    def __init__(self, handlers, *, observer=None, engine_options=None, **options) -> None:
+    def __init__(
+        self, handlers, *, observer=None, parser=None, engine_options=None, **options
+    ) -> None:
         self.clock = Clock()
         self.http_clock = Clock()
         ids = itertools.count(1)
@@ -42,6 +45,7 @@ class World:
             observer=observer,
             new_id=lambda: f"cid{next(ids)}",
             owner="the service",
+            parser=parser,
         )
         for name, handler_class in handlers.items():
             self.server.add_namespace(name, handler_class, name.strip("/").removesuffix("Socket"))

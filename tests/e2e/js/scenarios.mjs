@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import https from "node:https";
 import { io } from "socket.io-client";
+import msgpackParser from "socket.io-msgpack-parser";
 
 const sockets = [];
 
@@ -365,4 +366,64 @@ export async function shutdown(base) {
   for (let times = 0; times < 2; times++) await (await fetch(`${base}/hello`)).text();
   console.log("CONNECTED");
   for (const [reason] of await Promise.all(gone)) assert.equal(reason, "transport close");
+}
+
+export async function msgpack(base) {
+  const parser = msgpackParser;
+  await everyWay(base, async (connect, transports) => {
+    const socket = connect({ transports, parser, auth: { token: "t", raw: Buffer.from([1]) } });
+    const [welcome] = await once(socket, "welcome");
+    assert.deepEqual(welcome, {
+      session: null, user: null, auth: { token: "t", raw: Buffer.from([1]) },
+    });
+    const echo = (...args) => new Promise((resolve) =>
+      socket.emit("echo", ...args, (...answer) => resolve(answer)));
+    assert.deepEqual(await echo(), []);
+    const plain = [1, -1.5, "\u00fc \u{1F600}\u2028", null, { a: [true, { b: [] }] }, 2 ** 40];
+    assert.deepEqual(await echo(...plain), plain);
+    const bytes = Buffer.from([0, 1, 2, 255]);
+    const big = Buffer.alloc(200_000, 7);
+    assert.deepEqual(await echo(bytes, { deep: [big] }), [bytes, { deep: [big] }]);
+    // The library's own types: undefined is None, and an ArrayBuffer is bytes, also when it is
+    // as long as a Date.
+    const date = new Date("2026-02-03T04:05:06.789Z");
+    const old = new Date(-1);
+    const [nothing, one, eight, ...dates] = await echo(
+      undefined, new Uint8Array([9]).buffer, new Uint8Array(8).buffer, date, old);
+    assert.equal(nothing, null);
+    assert.deepEqual([one, eight], [Buffer.from([9]), Buffer.alloc(8)]);
+    assert.deepEqual(dates, [date, old]);
+
+    socket.on("question", (question, answer) => answer(Buffer.concat([question, question])));
+    const back = await new Promise((resolve) =>
+      socket.emit("ask_back", bytes, (...args) => resolve(args)));
+    assert.deepEqual(back, ["the answer was", Buffer.concat([bytes, bytes])]);
+    const heard = once(socket, "everyone");
+    socket.emit("everyone", bytes);
+    assert.deepEqual(await heard, [bytes]);
+    socket.emit("fail");
+    assert.equal(await socket.emitWithAck("echo", "still here"), "still here");
+  });
+  for (const transports of TRANSPORTS) {
+    const echo = open(`${base}/EchoSocket`, { transports, parser });
+    const admin = echo.io.socket("/EchoSocket/admin", { auth: { password: "open sesame" } });
+    sockets.push(admin);
+    await Promise.all([once(echo, "welcome"), once(admin, "connect")]);
+    assert.equal(await admin.emitWithAck("whoami"), "/EchoSocket/admin");
+    const left = once(admin, "disconnect");
+    admin.disconnect();
+    assert.equal((await left)[0], "io client disconnect");
+    assert.equal(await echo.emitWithAck("echo", 1), 1);
+    const gone = once(echo, "disconnect");
+    echo.emit("leave_me");
+    assert.equal((await gone)[0], "io server disconnect");
+
+    const refused = open(`${base}/EchoSocket/admin`, { transports, parser, auth: { password: "guess" } });
+    const [error] = await once(refused, "connect_error");
+    assert.equal(error.message, "wrong password");
+    assert.deepEqual(error.data, { hint: "caves" });
+    const unknown = open(`${base}/NobodySocket`, { transports, parser });
+    const [invalid] = await once(unknown, "connect_error");
+    assert.equal(invalid.message, "Invalid namespace");
+  }
 }
