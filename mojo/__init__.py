@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mojo.errors import AckTimeout as AckTimeout
     from mojo.errors import ConnectionRefused as ConnectionRefused
     from mojo.errors import Disconnected as Disconnected
+    from mojo.errors import EventRefused as EventRefused
     from mojo.errors import HTTPError as HTTPError
     from mojo.errors import UnsendableError as UnsendableError
     from mojo.project.app import App as App
@@ -35,6 +36,7 @@ _HOMES = {
     "CURRENT_SESSIONS": "mojo.sessions.current",
     "ConnectionRefused": "mojo.errors",
     "Disconnected": "mojo.errors",
+    "EventRefused": "mojo.errors",
     "HTTPError": "mojo.errors",
     "LOGGED_IN_SESSIONS": "mojo.sessions.current",
     "MojoAuthMixin": "mojo.web.mixins",

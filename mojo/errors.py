@@ -21,6 +21,7 @@ mend::
           +-- UnsendableError      a value cannot be put on the wire
           +-- AmbiguousServiceError  several services run, none owns the caller
      ConnectionRefused             raised *by* an app to refuse a connection
+     EventRefused                  raised *by* an app to refuse an event
      Disconnected                  the connection went before the answer came
      AckTimeout                    the client did not acknowledge in time
      HTTPError                     raised *by* a page to answer with a status
@@ -167,6 +168,26 @@ class ConnectionRefused(MojoError):
         self.message = message
         self.data = data
         super().__init__(message)
+
+
+class EventRefused(MojoError):
+    """
+    Raised in middleware, or in the method of an event, to refuse the event.
+
+    A client that waits for an acknowledgement gets one argument:
+    ``{"error": {"message": ..., "data": ...}}``, ``data`` (any JSON value) only where given.
+    """
+
+    def __init__(self, message: str = "Event refused", data: Any = None) -> None:
+        self.message = message
+        self.data = data
+        super().__init__(message)
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the client gets."""
+        error = {"message": self.message}
+        return {"error": error if self.data is None else {**error, "data": self.data}}
 
 
 class Disconnected(MojoError, ConnectionError):

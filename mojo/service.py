@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ from mojo.sessions.signer import Signer, weakness_of
 from mojo.settings import Settings, check_secrets
 from mojo.site import make_mounts, make_tree, take_options
 from mojo.socketio.formats import make_parser
-from mojo.socketio.namespace import Namespace
-from mojo.socketio.operator import BroadcastOperator
+from mojo.socketio.namespace import NamespaceOperator
+from mojo.socketio.operator import AllAnswered, BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
 from mojo.socketio.threads import run_in_reactor
@@ -53,7 +53,7 @@ GOODBYE_SECONDS = 3.0
 _DRAIN_INTERVAL = 0.02
 
 
-class MojoService(MultiService):
+class MojoService(MultiService, BroadcastOperator):
     """
     A project that runs.
 
@@ -91,7 +91,7 @@ class MojoService(MultiService):
         endpoints: Sequence[str] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        MultiService.__init__(self)
         self.settings = settings = settings or Settings()
         self.project_name = project_name or settings.project_name or "mojo"
         self._path = (path or Path.cwd()).resolve()
@@ -108,14 +108,11 @@ class MojoService(MultiService):
         self.static_files = StaticFiles(self._static_folder())
         self.templates = self._make_templates()
         parser = make_parser(settings.socket_io.parser, settings.socket_io.encoder)
-        self._registry = Registry(self._namespaces, parser)
         self._sockets = SocketServer(
-            reactor,
-            take_options(SocketOptions, settings),
-            observer=self._registry,
-            owner=self,
-            parser=parser,
+            reactor, take_options(SocketOptions, settings), owner=self, parser=parser
         )
+        self._registry = self._sockets.observer = Registry(self._sockets)
+        BroadcastOperator.__init__(self, self._sockets)
         for app in self._apps.values():
             if app.handler is not None:
                 try:
@@ -173,7 +170,7 @@ class MojoService(MultiService):
         """Give a login to send to, here or not."""
         return self._registry.user(user_id)
 
-    def app(self, name: str) -> BroadcastOperator:
+    def app(self, name: str) -> NamespaceOperator:
         """
         Give everyone in an app, to send to.
 
@@ -186,24 +183,36 @@ class MojoService(MultiService):
             raise LookupError(f"no app {name!r} has a socket handler; those that have: {known}")
         return self._sockets.namespaces[app.namespace].operator
 
-    def emit(self, name: str, *args: Any, app: str | None = None) -> None:
+    def of(self, name: str) -> BroadcastOperator:
         """
-        Send an event to everyone in an app, or in all of them.
+        Give everyone in a namespace, or in all that are made of one declaration.
+
+        Args:
+            name: as it is known or as it was declared: ``"/DocsSocket/doc/<id>"``.
+        Raises:
+            LookupError: there is none.
+        """
+        return self._sockets.of(name)
+
+    def emit(
+        self, name: str, *args: Any, ack: AllAnswered | None = None, app: str | None = None
+    ) -> None:
+        """
+        Send an event to everyone in an app, or in all of them; from any thread.
 
         Args:
             name: the event's name.
             args: its arguments.
+            ack: see `BroadcastOperator.emit`.
             app: the app's name; every app, and every namespace below one, by default.
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
             LookupError: there is no such app.
         """
-        if app is not None:
-            self.app(app).emit(name, *args)
-            return
-        message = self._sockets.parser.event(name, args)
-        for namespace in self._sockets.namespaces.values():
-            run_in_reactor(self._reactor, namespace.adapter.broadcast, message, (), ())
+        if app is None:
+            super().emit(name, *args, ack=ack)
+        else:
+            self.app(app).emit(name, *args, ack=ack)
 
     def log_out(
         self,
@@ -337,9 +346,6 @@ class MojoService(MultiService):
         return "\n".join(lines)
 
     # -- making the parts ---------------------------------------------------
-
-    def _namespaces(self) -> Collection[Namespace]:
-        return self._sockets.namespaces.values()
 
     def _static_folder(self) -> Path | None:
         setting = self.settings.static_path

@@ -71,6 +71,9 @@ class SocketIOSettings(_Checked):
             dotted path of one.
         encoder: makes something that can be sent of what cannot: ``"common"``, or a function
             or its dotted path; ``None`` for none.
+        max_namespaces: most namespaces of one client.
+        slow_handler: seconds after which the handling of an event is logged; 0 is never.
+        cleanup_empty_namespaces: whether a namespace made on demand goes when it is empty.
         serve_client: whether the browser's client is served below ``path``.
         client_path: the folder of ``socket.io.js``; by default the project's
             ``node_modules/socket.io-client/dist``.
@@ -94,6 +97,9 @@ class SocketIOSettings(_Checked):
     max_queued_events: int = _setting(100, checks.count("events", least=1))
     parser: object = _setting("json", checks.named("json", "msgpack"))
     encoder: object = _setting(None, checks.named("common"))
+    max_namespaces: int = _setting(100, checks.count("namespaces", least=1))
+    slow_handler: float = _setting(1.0, checks.number("seconds"))
+    cleanup_empty_namespaces: bool = _setting(False, checks.is_a(bool, "True or False"))
     serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
     client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))
 

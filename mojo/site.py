@@ -129,13 +129,13 @@ def make_mounts(
     files: Mapping[bytes, IResource] = {}
     if settings.socket_io.serve_client:
         files = client_files(folder / (settings.socket_io.client_path or DIST))
-    engine = sockets.add_mount(sockets.namespaces, options, identify)
+    engine = sockets.add_mount(options, identify)
     mounts = {shared: MountResource(EngineResource(engine), files)}
     for app in apps:
         if app.handler is not None and app.name:
             if app.namespace == shared:
                 raise ProjectError(f"{app.origin}: {shared}/ is SOCKET_IO['path'] already")
-            engine = sockets.add_mount(sockets.routes_below(app.namespace), options, identify)
+            engine = sockets.add_mount(options, identify, below=app.namespace)
             mounts[app.namespace] = MountResource(EngineResource(engine), {})
     return mounts
 

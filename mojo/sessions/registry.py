@@ -11,17 +11,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from mojo.sessions.cookies import user_key
+from mojo.socketio.adapter import Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
-from mojo.socketio.namespace import Namespace, session_room, user_room
-from mojo.socketio.parser import Parser
+from mojo.socketio.namespace import session_room, user_room
+from mojo.socketio.operator import Audience, BroadcastOperator
 from mojo.socketio.rooms import Room
-from mojo.socketio.threads import run_in_reactor
 
 
-class Presence:
+class Presence(BroadcastOperator):
     """
     Some connections of one kind of room, in whatever apps they are.
+
+    It is an operator, whose further words choose among these connections:
+    ``service.user("ada").to("lobby")`` are those of Ada's that are in the lobby.
 
     Args:
         registry: knows the connections.
@@ -29,6 +32,7 @@ class Presence:
     """
 
     def __init__(self, registry: Registry, room: Room) -> None:
+        super().__init__(registry.audience, Target(within=room))
         self._registry = registry
         self._room = room
 
@@ -51,25 +55,9 @@ class Presence:
         """The names of the apps that they are connected to."""
         return frozenset(connection.namespace.app for connection in self._here())
 
-    def emit(self, name: str, *args: Any) -> None:
-        """
-        Send an event to every connection, in every app; from any thread.
-
-        Raises:
-            UnsendableError: the name is reserved, or an argument cannot be sent.
-        """
-        message = self._registry.parser.event(name, args)
-        for namespace in self._registry.namespaces():
-            run_in_reactor(namespace.clock, namespace.adapter.broadcast, message, {self._room}, ())
-
-    def send(self, *args: Any) -> None:
-        """Send the event that ``socket.on("message")`` hears."""
-        self.emit("message", *args)
-
     def close(self) -> None:
         """End every connection; the clients are told and do not come back by themselves."""
-        for connection in self._here():
-            connection.disconnect()
+        self.disconnect_sockets()
 
     def _here(self) -> Collection[Connection]:
         return self._registry.connections_in(self._room)
@@ -124,13 +112,11 @@ class Registry:
     It is the `Observer` of a `SocketServer`.
 
     Args:
-        namespaces: gives the namespaces of the server.
-        parser: the server's.
+        audience: all the namespaces of the server.
     """
 
-    def __init__(self, namespaces: Callable[[], Collection[Namespace]], parser: Parser) -> None:
-        self.namespaces = namespaces
-        self.parser = parser
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
         self._here: dict[Room, dict[Connection, None]] = {}
         self._visitors: dict[str, Visitor] = {}
         self._logins: dict[str, Login] = {}

@@ -1,5 +1,5 @@
 """
-Acknowledgements that one connection's client still owes us.
+Acknowledgements that clients still owe us: those of one connection, and those of many.
 
 Each is answered once, times out, or fails when the connection goes; none stays.
 
@@ -8,17 +8,26 @@ See: Socket.IO protocol v5, "Acknowledgement".
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mojo.errors import AckTimeout, Disconnected
 
-Answered = Callable[..., object]
+Answered = Callable[[list[Any]], object]
+Failed = Callable[[Exception], object]
+
+
+def ignore_failure(error: Exception) -> None:
+    """Whoever waits without a time limit does not ask why there is no answer."""
+
+
+class _Waiter(NamedTuple):
+    answered: Answered
+    failed: Failed
+    timer: IDelayedCall | None
 
 
 class PendingAcks:
@@ -27,68 +36,155 @@ class PendingAcks:
 
     Args:
         clock: for the time limits.
-        failed: called, while the exception is being handled, when the callback of
-            an answer raises.
+        report: called, while the exception is being handled, when a callback raises.
     """
 
-    __slots__ = ("_clock", "_failed", "_ids", "_waiting")
+    __slots__ = ("_clock", "_report", "_waiting")
 
-    def __init__(self, clock: IReactorTime, failed: Callable[[], None]) -> None:
+    def __init__(self, clock: IReactorTime, report: Callable[[], None]) -> None:
         self._clock = clock
-        self._failed = failed
-        # count() is atomic: ids may be made in any thread.
-        self._ids = itertools.count()
-        self._waiting: dict[int, Answered | Deferred[list[Any]]] = {}
+        self._report = report
+        self._waiting: dict[int, _Waiter] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def new_id(self) -> int:
-        """Make an id for an event whose answer will be waited for."""
-        return next(self._ids)
-
-    def expect(self, ack_id: int, answered: Answered) -> None:
-        """Wait for an answer; ``answered(*args)`` gets it."""
-        self._waiting[ack_id] = answered
-
-    def expect_within(self, ack_id: int, seconds: float | None) -> Deferred[list[Any]]:
+    def expect(
+        self,
+        ack_id: int,
+        answered: Answered,
+        failed: Failed = ignore_failure,
+        timeout: float | None = None,
+    ) -> None:
         """
-        Wait for an answer for some seconds, or, with ``None``, for ever.
+        Wait for an answer.
 
-        Returns:
-            A Deferred of the answer's arguments.  It fails with `AckTimeout`, or with
-            `Disconnected` when the connection goes.
+        Args:
+            ack_id: the id that it will bear.
+            answered: gets its arguments.
+            failed: gets `AckTimeout`, or `Disconnected` when the connection goes.
+            timeout: seconds to wait; ``None`` waits as long as the connection is there.
         """
-        waiting: Deferred[list[Any]] = Deferred(partial(self._cancelled, ack_id))
-        self._waiting[ack_id] = waiting
-        if seconds is not None:
-            waiting.addTimeout(seconds, self._clock, lambda *_: _raise_timeout(seconds))
-        return waiting
+        timer = None
+        if timeout is not None:
+            timer = self._clock.callLater(timeout, self._expired, ack_id, timeout)
+        self._waiting[ack_id] = _Waiter(answered, failed, timer)
 
-    def _cancelled(self, ack_id: int, _: Deferred[Any]) -> None:
-        self._waiting.pop(ack_id, None)
+    def forget(self, ack_id: int) -> _Waiter | None:
+        """Wait no more; give what waited."""
+        waiter = self._waiting.pop(ack_id, None)
+        if waiter is not None and waiter.timer is not None and waiter.timer.active():
+            waiter.timer.cancel()
+        return waiter
 
     def received(self, ack_id: int, args: list[Any]) -> bool:
         """Take an answer; say whether anybody was waiting for it."""
-        waiting = self._waiting.pop(ack_id, None)
-        if waiting is None:
+        waiter = self.forget(ack_id)
+        if waiter is None:
             return False
-        if isinstance(waiting, Deferred):
-            waiting.callback(args)
-        else:
-            try:
-                waiting(*args)
-            except Exception:
-                self._failed()
+        self._call(waiter.answered, args)
         return True
 
     def fail_all(self, reason: str) -> None:
         """End every wait: the connection is gone."""
+        for ack_id in list(self._waiting):
+            waiter = self.forget(ack_id)
+            if waiter is not None:
+                self._call(waiter.failed, Disconnected(reason))
+
+    def _expired(self, ack_id: int, seconds: float) -> None:
+        waiter = self.forget(ack_id)
+        assert waiter is not None
+        self._call(waiter.failed, AckTimeout(f"no acknowledgement within {seconds:g} s"))
+
+    def _call(self, callback: Callable[[Any], object], value: Any) -> None:
+        try:
+            callback(value)
+        except Exception:
+            self._report()
+
+
+class Answers(NamedTuple):
+    """
+    What many clients answered.
+
+    Attributes:
+        answers: each client's answer, in the order in which they came: its argument,
+            a tuple if it had several, ``None`` if it had none.
+        missing: the ids of the connections that did not answer in time, or went.
+    """
+
+    answers: list[Any]
+    missing: list[str]
+
+
+class AckCollector:
+    """
+    Gathers the answers to one broadcast.
+
+    Args:
+        clock: for the time limit.
+        timeout: seconds in which clients may answer.
+
+    Attributes:
+        result: fires with `Answers` when all have answered or gone, or time is up.
+    """
+
+    def __init__(self, clock: IReactorTime, timeout: float) -> None:
+        self.result: Deferred[Answers] = Deferred(lambda _: self._stop())
+        self._answers: list[Any] = []
+        self._lost: list[str] = []
+        self._waiting: dict[str, Callable[[], object]] = {}
+        self._complete = False
+        self._timer = clock.callLater(timeout, self._finish)
+
+    def expect(self, cid: str, forget: Callable[[], object]) -> None:
+        """
+        Wait for one more client.
+
+        Args:
+            cid: its connection.
+            forget: called if the answer is not waited for any longer.
+        """
+        self._waiting[cid] = forget
+
+    def all_asked(self) -> None:
+        """Note that there is nobody else to wait for."""
+        self._complete = True
+        self._finish_if_done()
+
+    def answered(self, cid: str, args: list[Any]) -> None:
+        """Take a client's answer."""
+        if self._waiting.pop(cid, None) is not None:
+            self._answers.append(unwrap(args))
+            self._finish_if_done()
+
+    def lost(self, cid: str, error: Exception) -> None:
+        """Note that a client is gone, and why."""
+        if self._waiting.pop(cid, None) is not None:
+            self._lost.append(cid)
+            self._finish_if_done()
+
+    def _finish_if_done(self) -> None:
+        if self._complete and not self._waiting:
+            self._finish()
+
+    def _finish(self) -> None:
+        missing = [*self._lost, *self._waiting]
+        self._stop()
+        if not self.result.called:
+            self.result.callback(Answers(self._answers, missing))
+
+    def _stop(self) -> None:
+        if self._timer.active():
+            self._timer.cancel()
         waiting, self._waiting = self._waiting, {}
-        for waiter in waiting.values():
-            if isinstance(waiter, Deferred):
-                waiter.errback(Disconnected(reason))
+        for forget in waiting.values():
+            forget()
 
 
-def _raise_timeout(seconds: float) -> Any:
-    raise AckTimeout(f"no acknowledgement within {seconds:g} s")
+def unwrap(args: list[Any]) -> Any:
+    """Give an acknowledgement's argument, a tuple of several, or ``None`` for none."""
+    if len(args) > 1:
+        return tuple(args)
+    return args[0] if args else None

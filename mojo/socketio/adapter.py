@@ -2,27 +2,96 @@
 How a namespace's broadcasts reach its connections.
 
 An adapter is the one thing that a cluster replaces: it keeps a `LocalAdapter` for the
-connections of this process, and carries each broadcast to the others as well.
+connections of this process, and carries to the others what it is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Protocol
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred, succeed
+
+from mojo.socketio.acks import AckCollector, Answered, Failed
 from mojo.socketio.message import Message
 from mojo.socketio.rooms import Room, Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    Some of the connections of a namespace.
+
+    Attributes:
+        rooms: they are in one of these; everyone, if empty.
+        excluded: they are in none of these.
+        within: and they are all in this one, if it is given.
+        local: whether only those of this process are meant.
+    """
+
+    rooms: frozenset[Room] = frozenset()
+    excluded: frozenset[Room] = frozenset()
+    within: Room | None = None
+    local: bool = False
+
+
+#: Everyone.
+EVERYONE = Target()
+
+
+@dataclass(frozen=True, slots=True)
+class SocketFacts:
+    """
+    What is known of a connection, wherever it is.
+
+    Attributes:
+        id: its id.
+        session_id: its visitor.
+        user_id: its login.
+        rooms: the app's rooms that it is in.
+        data: the app's data of it.
+        handshake: facts of its request: ``address``, ``query``, ``secure``, ``issued``,
+            ``path``.  No headers, cookies or ``auth``: there are secrets among them.
+    """
+
+    id: str
+    session_id: str | None
+    user_id: str | None
+    rooms: frozenset[str]
+    data: dict[str, Any] = field(repr=False)
+    handshake: dict[str, Any] = field(repr=False)
 
 
 class Recipient(Protocol):
     """A connection, as an adapter sees it."""
 
+    id: str
+
+    @property
+    def facts(self) -> SocketFacts | None:
+        """What there is to know of it; ``None`` if it is not open."""
+
     def send(self, message: Message) -> None:
         """Send a message to the client."""
+
+    def send_expecting(
+        self, message: Message, ack_id: int, answered: Answered, failed: Failed
+    ) -> None:
+        """Send a message, and wait for the answer."""
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Wait for an answer no longer."""
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """End the connection, or with ``close`` all of the client's connections."""
 
 
 class Adapter(Protocol):
     """What a namespace needs of whatever carries its broadcasts."""
+
+    # -- the connections of this process ---------------------------------------
 
     def add(self, connection: Recipient) -> None:
         """Take in a connection of this process."""
@@ -39,21 +108,71 @@ class Adapter(Protocol):
     def rooms_of(self, connection: Recipient) -> Collection[Room]:
         """Give the rooms that a connection is in."""
 
-    def select(self, rooms: Collection[Room], except_: Collection[Room]) -> Iterator[Recipient]:
-        """Give connections of this process; see `Rooms.select`."""
+    # -- all of them ------------------------------------------------------------
 
-    def broadcast(
-        self, message: Message, rooms: Collection[Room], except_: Collection[Room]
+    def broadcast(self, message: Message, target: Target) -> None:
+        """Send a message to all of a target."""
+
+    def broadcast_with_ack(
+        self, message: Message, target: Target, ack_id: int, collector: AckCollector
     ) -> None:
-        """Send a message to every connection in the rooms but those in ``except_``."""
+        """Send a message whose ack id is ``ack_id`` to all of a target, and wait for all."""
+
+    def fetch_sockets(self, target: Target) -> Deferred[list[SocketFacts]]:
+        """Give what there is to know of each connection."""
+
+    def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Put all of a target into some rooms."""
+
+    def del_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Take all of a target out of some rooms."""
+
+    def disconnect_sockets(self, target: Target, *, close: bool) -> None:
+        """End all of a target, and with ``close`` their clients' other connections."""
 
 
 class LocalAdapter(Rooms[Recipient]):
     """The adapter of a server that is alone: its rooms are all there are."""
 
-    def broadcast(
-        self, message: Message, rooms: Collection[Room], except_: Collection[Room]
-    ) -> None:
-        """Send a message to every connection in the rooms but those in ``except_``."""
-        for connection in self.select(rooms, except_):
+    def select_target(self, target: Target) -> Iterator[Recipient]:
+        """Give the connections of a target; see `Rooms.select`."""
+        return self.select(target.rooms, target.excluded, target.within)
+
+    def broadcast(self, message: Message, target: Target) -> None:
+        """Send a message to all of a target."""
+        for connection in self.select_target(target):
             connection.send(message)
+
+    def broadcast_with_ack(
+        self, message: Message, target: Target, ack_id: int, collector: AckCollector
+    ) -> None:
+        """Send a message to all of a target, and wait for all."""
+        for connection in self.select_target(target):
+            cid = connection.id
+            collector.expect(cid, partial(connection.forget_ack, ack_id))
+            connection.send_expecting(
+                message, ack_id, partial(collector.answered, cid), partial(collector.lost, cid)
+            )
+        collector.all_asked()
+
+    def fetch_sockets(self, target: Target) -> Deferred[list[SocketFacts]]:
+        """Give what there is to know of each connection."""
+        found = (connection.facts for connection in self.select_target(target))
+        return succeed([facts for facts in found if facts is not None])
+
+    def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Put all of a target into some rooms."""
+        for connection in self.select_target(target):
+            for room in rooms:
+                self.join(connection, room)
+
+    def del_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Take all of a target out of some rooms."""
+        for connection in self.select_target(target):
+            for room in rooms:
+                self.leave(connection, room)
+
+    def disconnect_sockets(self, target: Target, *, close: bool) -> None:
+        """End all of a target, and with ``close`` their clients' other connections."""
+        for connection in self.select_target(target):
+            connection.disconnect(close=close)

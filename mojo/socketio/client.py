@@ -8,8 +8,8 @@ protocol cannot be talked to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import CloseReason, EngineSession
@@ -20,6 +20,8 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import Packet, PacketType
 from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
+
+Route = Callable[[str, dict[str, Any]], Namespace | None]
 
 
 class ClientHost(Protocol):
@@ -50,7 +52,8 @@ class Client:
 
     Args:
         server: what it is a client of.
-        routes: the namespaces of its mount, by their names on the wire.
+        route: gives a namespace of its mount for a name on the wire and the client's
+            ``auth``; ``None``, if there is none.
         session: what carries its packets.
 
     Attributes:
@@ -62,23 +65,22 @@ class Client:
         "_decoder",
         "_left",
         "_paused",
-        "_routes",
+        "_route",
         "_server",
         "session",
         "user_id",
     )
 
-    def __init__(
-        self, server: ClientHost, routes: Mapping[str, Namespace], session: EngineSession
-    ) -> None:
+    def __init__(self, server: ClientHost, route: Route, session: EngineSession) -> None:
         self.session = session
         self.user_id = session.handshake.user_id
         self._server = server
-        self._routes = routes
+        self._route = route
         self._decoder = server.parser.decoder(server.options.max_attachments)
         self._connections: dict[str, Connection] = {}
         # Namespaces that we ended: the client may have sent more before it knew.
-        self._left: set[str] = set()
+        # No more of them are remembered than it may have joined.
+        self._left: dict[str, None] = {}
         self._paused: set[Connection] = set()
         server.client_arrived(self)
 
@@ -142,16 +144,21 @@ class Client:
         raise PacketError(f"{packet.type.name} for a namespace that was not joined")
 
     def _connect(self, packet: Packet) -> None:
-        self._left.discard(packet.namespace)
-        namespace = self._routes.get(packet.namespace)
-        if namespace is None:
-            refusal = self._server.parser.connect_error("Invalid namespace")
-            self.send(refusal.packets(packet.namespace))
-            return
+        self._left.pop(packet.namespace, None)
         auth = packet.data if isinstance(packet.data, dict) else {}
+        if len(self._connections) >= self._server.options.max_namespaces:
+            self._refuse(packet.namespace, "Too many namespaces")
+            return
+        namespace = self._route(packet.namespace, auth)
+        if namespace is None:
+            self._refuse(packet.namespace, "Invalid namespace")
+            return
         connection = namespace.connect(self, packet.namespace, auth)
         self._connections[packet.namespace] = connection
         connection.open()
+
+    def _refuse(self, name: str, why: str) -> None:
+        self.send(self._server.parser.connect_error(why).packets(name))
 
     # -- from the server ----------------------------------------------------
 
@@ -175,7 +182,9 @@ class Client:
         """Drop a connection that ended."""
         self.resume(connection)
         if self._connections.pop(connection.wire_name, None) is not None:
-            self._left.add(connection.wire_name)
+            self._left[connection.wire_name] = None
+            if len(self._left) > self._server.options.max_namespaces:
+                del self._left[next(iter(self._left))]
 
     def pause(self, connection: Connection) -> None:
         """Read no more from the client: one of its connections cannot keep up."""

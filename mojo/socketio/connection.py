@@ -12,27 +12,30 @@ a handler may be waiting for, go past the queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mojo.calls import run
-from mojo.engineio.packet import Packet as EnginePacket
-from mojo.engineio.session import EngineSession
-from mojo.errors import ConnectionRefused, EventArgumentsError, UnsendableError
-from mojo.socketio.acks import Answered, PendingAcks
-from mojo.socketio.adapter import Adapter
-from mojo.socketio.event import UNHANDLED, EventTable
+from mojo.calls import run, settled
+from mojo.engineio.session import CloseReason
+from mojo.errors import (
+    ConnectionRefused,
+    Disconnected,
+    UnsendableError,
+)
+from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
+from mojo.socketio.adapter import SocketFacts
+from mojo.socketio.dispatch import Dispatch, IncomingEvent, event_name, report
+from mojo.socketio.listeners import EventMiddleware, Listeners
 from mojo.socketio.message import Message
-from mojo.socketio.operator import BroadcastOperator
-from mojo.socketio.options import SocketOptions
-from mojo.socketio.parser import Parser
+from mojo.socketio.operator import PLAIN, Flags
+from mojo.socketio.ports import AppObject, Carrier, Home, Middleware
 from mojo.socketio.reasons import DisconnectReason
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
@@ -50,75 +53,6 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
-class Carrier(Protocol):
-    """What carries a connection's packets: its client."""
-
-    session: EngineSession
-    user_id: str | None
-
-    def send(self, packets: Iterable[EnginePacket]) -> None:
-        """Send Engine.IO packets."""
-
-    def joined(self) -> None:
-        """Note that a connection of the client is open."""
-
-    def remove(self, connection: Connection) -> None:
-        """Drop a connection that ended."""
-
-    def pause(self, connection: Connection) -> None:
-        """Read no more from the client: the connection cannot keep up."""
-
-    def resume(self, connection: Connection) -> None:
-        """Read again."""
-
-
-class Home(Protocol):
-    """Where a connection is: its namespace."""
-
-    name: str
-    app: str
-    owner: Any
-    clock: IReactorTime
-    options: SocketOptions
-    adapter: Adapter
-    operator: BroadcastOperator
-    parser: Parser
-
-    def make_handler(self, connection: Connection) -> AppObject:
-        """Make the app's object for a connection."""
-
-    def opened(self, connection: Connection) -> None:
-        """Count in a connection that was let in."""
-
-    def logged_out(self, connection: Connection, user_id: str) -> None:
-        """Note that a connection lost its login."""
-
-    def remove(self, connection: Connection) -> None:
-        """Drop a connection."""
-
-
-class AppObject(Protocol):
-    """What an app makes of a connection; see `mojo.socketio.handler`."""
-
-    event_table: ClassVar[EventTable]
-    sees_every_event: ClassVar[bool]
-
-    def on_open(self, request: SocketRequest) -> Any:
-        """Let the client in, or not."""
-
-    def on_event(self, name: str, *args: Any) -> Any:
-        """Handle any event."""
-
-    def on_close(self, reason: str) -> Any:
-        """Learn that the connection is gone."""
-
-    def on_logout(self, reason: str) -> Any:
-        """Learn that the login is gone."""
-
-    def on_error(self, error: BaseException, event: str) -> Any:
-        """Learn that one of these raised."""
-
-
 class Connection:
     """
     One client in one namespace.
@@ -131,14 +65,17 @@ class Connection:
         request: the handshake's facts and the client's ``auth``.
         user_id: the login now; it may go while the connection stays.
         state: see `ConnectionState`.
+        data: the app's own.
         handler: the app's object, from `open` on.
     """
 
     __slots__ = (
         "_acks",
         "_held",
+        "_listeners",
         "_turns",
         "client",
+        "data",
         "handler",
         "id",
         "namespace",
@@ -158,8 +95,10 @@ class Connection:
         self.request = request
         self.user_id = request.user_id
         self.state = ConnectionState.OPENING
+        self.data: dict[str, Any] = {}
         self._acks = PendingAcks(namespace.clock, self._ack_callback_failed)
         self._held: list[Message] = []
+        self._listeners: Listeners | None = None
         self._turns = Turns(
             namespace.options.max_queued_events,
             partial(client.pause, self),
@@ -175,6 +114,33 @@ class Connection:
         """The visitor whose connection this is."""
         return self.request.session_id
 
+    @property
+    def facts(self) -> SocketFacts | None:
+        """What there is to know of it; ``None`` if it is not open."""
+        if self.state is not ConnectionState.OPEN:
+            return None
+        rooms = self.namespace.adapter.rooms_of(self)
+        return SocketFacts(
+            id=self.id,
+            session_id=self.session_id,
+            user_id=self.user_id,
+            rooms=frozenset(room for room in rooms if isinstance(room, str)),
+            data=self.data,
+            handshake=self.request.facts,
+        )
+
+    @property
+    def audience(self) -> Home:
+        """The namespace."""
+        return self.namespace
+
+    @property
+    def listeners(self) -> Listeners:
+        """What the app hangs on this connection."""
+        if self._listeners is None:
+            self._listeners = Listeners()
+        return self._listeners
+
     # -- opening ------------------------------------------------------------
 
     def open(self) -> None:
@@ -183,7 +149,17 @@ class Connection:
 
     def _ask(self) -> Any:
         self.handler = self.namespace.make_handler(self)
+        if self.namespace.middleware:
+            return self._ask_through(list(self.namespace.middleware))
         return self.handler.on_open(self.request)
+
+    async def _ask_through(self, middleware: list[Middleware]) -> Any:
+        for function in middleware:
+            if await settled(function(self.handler)) is False:
+                return False
+            if self.state is not ConnectionState.OPENING:
+                return False  # the client left while the app was thinking
+        return await settled(self.handler.on_open(self.request))
 
     def _decided(self, result: object) -> None:
         if self.state is not ConnectionState.OPENING:
@@ -196,14 +172,14 @@ class Connection:
         self._write(self.namespace.parser.connect({"sid": self.id}))
         held, self._held = self._held, []
         for message in held:
-            self._write(message)
+            self.send(message)
         self.namespace.opened(self)
 
     def _decided_by_failure(self, failure: Failure) -> None:
         if isinstance(failure.value, ConnectionRefused):
             self._refuse(failure.value)
         else:
-            self._report(failure, "on_open")
+            self.report(failure, "on_open")
             self._refuse(ConnectionRefused("Internal server error"))
 
     def _refuse(self, refusal: ConnectionRefused) -> None:
@@ -212,7 +188,7 @@ class Connection:
         try:
             answer = self.namespace.parser.connect_error(refusal.message, refusal.data)
         except UnsendableError:
-            self._report(Failure(), "on_open")
+            self.report(Failure(), "on_open")
             answer = self.namespace.parser.connect_error(refusal.message)
         self.state = ConnectionState.CLOSED
         self._forget(DisconnectReason.SERVER_NAMESPACE)
@@ -220,49 +196,77 @@ class Connection:
 
     # -- for the app, from any thread -------------------------------------------
 
-    def emit(self, name: str, args: tuple[Any, ...], answered: Answered | None = None) -> None:
+    def emit(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        flags: Flags = PLAIN,
+        answered: Answered | None = None,
+        failed: Failed = ignore_failure,
+    ) -> None:
         """
         Send an event, and perhaps wait for its acknowledgement.
 
         Raises:
             UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
-        ack_id = None if answered is None else self._acks.new_id()
-        message = self.namespace.parser.event(name, args, ack_id)
-        if self.state is not ConnectionState.CLOSED:
-            if answered is not None and ack_id is not None:
-                self._acks.expect(ack_id, answered)
-            run_in_reactor(self.namespace.clock, self.send, message)
+        namespace = self.namespace
+        ack_id = None if answered is None else namespace.new_ack_id()
+        message = namespace.parser.event(
+            name, args, ack_id, volatile=flags.volatile, compress=flags.compress
+        )
+        if answered is None or ack_id is None:
+            run_in_reactor(namespace.clock, self.send, message)
+        else:
+            run_in_reactor(
+                namespace.clock,
+                self.send_expecting,
+                message,
+                ack_id,
+                answered,
+                failed,
+                flags.timeout,
+            )
 
-    def call(self, name: str, args: tuple[Any, ...], timeout: float | None) -> Deferred[list[Any]]:
+    def call(self, name: str, args: tuple[Any, ...], flags: Flags) -> Deferred[Any]:
         """
-        Send an event, and give a Deferred of its acknowledgement's arguments.
+        Send an event, and give a Deferred of its acknowledgement, see `unwrap`.
 
         Raises:
             UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
-        ack_id = self._acks.new_id()
-        message = self.namespace.parser.event(name, args, ack_id)
-        answer = self._acks.expect_within(ack_id, timeout)
-        if self.state is ConnectionState.CLOSED:
-            self._acks.fail_all("not connected")
-        self.send(message)
-        return answer
+        namespace = self.namespace
+        ack_id = namespace.new_ack_id()
+        message = namespace.parser.event(
+            name, args, ack_id, volatile=flags.volatile, compress=flags.compress
+        )
+        answer: Deferred[list[Any]] = Deferred(lambda _: self.forget_ack(ack_id))
+        self.send_expecting(message, ack_id, answer.callback, answer.errback, flags.timeout)
+        return answer.addCallback(unwrap)
 
-    def join(self, room: Room) -> None:
-        """Enter a room."""
-        run_in_reactor(self.namespace.clock, self.namespace.adapter.join, self, room)
+    def join(self, rooms: Iterable[Room]) -> None:
+        """Enter some rooms."""
+        for room in rooms:
+            run_in_reactor(self.namespace.clock, self.namespace.adapter.join, self, room)
 
-    def leave(self, room: Room) -> None:
-        """Leave a room."""
-        run_in_reactor(self.namespace.clock, self.namespace.adapter.leave, self, room)
+    def leave(self, rooms: Iterable[Room]) -> None:
+        """Leave some rooms."""
+        for room in rooms:
+            run_in_reactor(self.namespace.clock, self.namespace.adapter.leave, self, room)
 
-    def disconnect(self) -> None:
-        """End the connection; the client's other namespaces go on."""
-        run_in_reactor(self.namespace.clock, self._disconnect)
+    def disconnect(self, *, close: bool = False) -> None:
+        """
+        End the connection.
 
-    def _disconnect(self) -> None:
-        if self.state is ConnectionState.OPEN:
+        Args:
+            close: whether the client's connections to other namespaces end too.
+        """
+        run_in_reactor(self.namespace.clock, self._disconnect, close)
+
+    def _disconnect(self, close: bool) -> None:
+        if close:
+            self.client.session.close(CloseReason.FORCED_SERVER_CLOSE)
+        elif self.state is ConnectionState.OPEN:
             self._write(self.namespace.parser.disconnect())
             self.ended(DisconnectReason.SERVER_NAMESPACE)
         else:
@@ -273,9 +277,32 @@ class Connection:
     def send(self, message: Message) -> None:
         """Send a message; while opening it is held back, after the end dropped."""
         if self.state is ConnectionState.OPEN:
+            if self._listeners is not None and message.event is not None:
+                name, args = message.event
+                for listener in tuple(self._listeners.outgoing):
+                    self._tell(listener, name, args, "on_any_outgoing")
             self._write(message)
         elif self.state is ConnectionState.OPENING:
             self._held.append(message)
+
+    def send_expecting(
+        self,
+        message: Message,
+        ack_id: int,
+        answered: Answered,
+        failed: Failed,
+        timeout: float | None = None,
+    ) -> None:
+        """Send a message, and wait for the answer; see `PendingAcks.expect`."""
+        if self.state is ConnectionState.CLOSED:
+            failed(Disconnected("not connected"))
+            return
+        self._acks.expect(ack_id, answered, failed, timeout)
+        self.send(message)
+
+    def forget_ack(self, ack_id: int) -> None:
+        """Wait for an answer no longer."""
+        self._acks.forget(ack_id)
 
     def log_out(self, reason: str) -> None:
         """Take the login away, and tell the app."""
@@ -283,25 +310,16 @@ class Connection:
         if user_id is not None:
             self.namespace.logged_out(self, user_id)
             on_logout = partial(self.handler.on_logout, reason)
-            run(on_logout, _ignore, partial(self._report, where="on_logout"))
+            run(on_logout, _ignore, partial(self.report, where="on_logout"))
 
     def event_received(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event when those before it are over."""
-        name, args = _event_name(data[0]), data[1:]
-        handler = self.handler
-        entry = handler.event_table.get(name)
-        if handler.sees_every_event:
-            call = partial(handler.on_event, name, *args)
-        else:
-            call = partial(self.call_event, name, args)
-        self._turns.take(
-            Turn(
-                call,
-                partial(self._acknowledge, ack_id),
-                partial(self._event_failed, name, ack_id),
-                concurrent=entry is not None and entry.concurrent,
-            )
-        )
+        event = IncomingEvent(event_name(data[0]), data[1:])
+        if self._listeners is not None:
+            for listener in tuple(self._listeners.incoming):
+                self._tell(listener, event.name, tuple(event.args), "on_any")
+        way = Dispatch(self, event, ack_id)
+        self._turns.take(Turn(way.call, way.done, way.failed, concurrent=way.concurrent))
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""
@@ -315,25 +333,44 @@ class Connection:
         self._forget(reason)
         if was_open:
             on_close = partial(self.handler.on_close, str(reason))
-            self._turns.take(Turn(on_close, _ignore, partial(self._report, where="on_close")))
+            self._turns.take(Turn(on_close, _ignore, partial(self.report, where="on_close")))
 
-    def call_event(self, name: str, args: Iterable[Any]) -> Any:
-        """
-        Call the method that handles an event; `UNHANDLED`, if the app has none.
+    # -- for `Dispatch` -----------------------------------------------------
 
-        Raises:
-            EventArgumentsError: the method takes another number of arguments.
-        """
-        entry = self.handler.event_table.get(name)
-        if entry is None:
-            _log.debug("{app}: nothing handles {event!r}", app=self.namespace.name, event=name)
-            return UNHANDLED
-        args = tuple(args)
-        if not entry.accepts(len(args)):
-            raise EventArgumentsError(
-                f"event {name!r} takes {entry.describe()} arguments, the client sent {len(args)}"
-            )
-        return entry.method(self.handler, *args)
+    @property
+    def app_object(self) -> AppObject:
+        """The app's object."""
+        return self.handler
+
+    @property
+    def middleware(self) -> Sequence[EventMiddleware]:
+        """What the app hung on this connection alone."""
+        return () if self._listeners is None else self._listeners.middleware
+
+    @property
+    def where(self) -> tuple[str, IReactorTime, float]:
+        """The namespace's name, its clock, and the seconds after which a call is slow."""
+        namespace = self.namespace
+        return namespace.name, namespace.clock, namespace.options.slow_handler
+
+    def acknowledge(self, ack_id: int, result: Any) -> None:
+        """Send an acknowledgement."""
+        if result is None:
+            args: tuple[Any, ...] = ()
+        elif isinstance(result, tuple):
+            args = result
+        else:
+            args = (result,)
+        try:
+            self.send(self.namespace.parser.ack(ack_id, args))
+        except UnsendableError:
+            self.report(Failure(), "acknowledgement")
+
+    def report(self, failure: Failure, where: str) -> Any:
+        """Log what the app's code raised, and hand it to the app's ``on_error``."""
+        # There is none if it could not be made.
+        handler: AppObject | None = getattr(self, "handler", None)
+        return report(self.namespace.name, self.id, handler, failure, where)
 
     # -- within -------------------------------------------------------------
 
@@ -346,52 +383,16 @@ class Connection:
         self.namespace.remove(self)
         self._acks.fail_all(str(reason))
 
-    def _acknowledge(self, ack_id: int | None, result: Any) -> None:
-        if ack_id is None or result is UNHANDLED:
-            return
-        if result is None:
-            args: tuple[Any, ...] = ()
-        elif isinstance(result, tuple):
-            args = result
-        else:
-            args = (result,)
+    def _tell(
+        self, listener: Callable[..., object], name: str, args: tuple[Any, ...], where: str
+    ) -> None:
         try:
-            self.send(self.namespace.parser.ack(ack_id, args))
-        except UnsendableError:
-            self._report(Failure(), "acknowledgement")
-
-    def _event_failed(self, name: str, ack_id: int | None, failure: Failure) -> None:
-        answer = self._report(failure, name)
-        if answer is not None:
-            self._acknowledge(ack_id, answer)
+            listener(name, *args)
+        except Exception:
+            self.report(Failure(), where)
 
     def _ack_callback_failed(self) -> None:
-        self._report(Failure(), "acknowledgement")
-
-    def _report(self, failure: Failure, where: str) -> Any:
-        """Log what the app's code raised, and hand it to the app's ``on_error``."""
-        error = failure.value
-        assert error is not None
-        app, cid = self.namespace.name, self.id
-        if isinstance(error, EventArgumentsError):
-            _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
-        else:
-            _log.failure("{app}: {where} of {cid} failed", failure, app=app, where=where, cid=cid)
-        handler: AppObject | None = getattr(self, "handler", None)
-        if handler is None:
-            return None  # it could not be made
-        try:
-            return handler.on_error(error, where)
-        except Exception:
-            _log.failure("{app}: on_error of {cid} failed", app=app, cid=cid)
-            return None
-
-
-def _event_name(name: str | float) -> str:
-    """Give an event's name as JavaScript would: the number 1 is ``"1"``."""
-    if isinstance(name, str):
-        return name
-    return str(int(name)) if name == int(name) else repr(name)
+        self.report(Failure(), "acknowledgement")
 
 
 def _ignore(result: object) -> None:

@@ -22,6 +22,9 @@ LIFECYCLE = frozenset(
     ("on_open", "on_message", "on_event", "on_close", "on_error", "on_logout", "__init__")
 )
 
+#: ``@event("*")`` handles what no other method does; it gets the event's name first.
+CATCH_ALL = "*"
+
 _MARK = "_mojo_event"
 
 

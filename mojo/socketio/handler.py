@@ -9,18 +9,24 @@ part of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
 from mojo.socketio.connection import Connection, ConnectionState
+from mojo.socketio.dispatch import call_method
 from mojo.socketio.event import UNHANDLED, EventTable, build_table, event
-from mojo.socketio.operator import BroadcastOperator
+from mojo.socketio.listeners import EventMiddleware, Listener, drop
+from mojo.socketio.namespace import NamespaceOperator
+from mojo.socketio.operator import ACK_SECONDS, Flags
+from mojo.socketio.parents import Names
+from mojo.socketio.ports import Middleware
 from mojo.socketio.request import SocketRequest
+from mojo.socketio.socket_operator import SocketOperator
 
 
-class MojoSocketHandler:
+class MojoSocketHandler(SocketOperator):
     """
     A client's connection to an app.
 
@@ -30,12 +36,21 @@ class MojoSocketHandler:
     never ends the connection.
 
     Attributes:
-        data: a dict of the app's own.
         __endpoints__: handler classes of namespaces below this one, by name:
             ``{"/admin": AdminHandler}`` adds ``/ChatSocket/admin`` to ``/ChatSocket``.
+            ``"/doc/<id>"``, an expression or a predicate stands for many, which are
+            made on demand; see `mojo.socketio.parents`.
+        middleware: functions that are asked before `on_open`, in order.  Each is called
+            with the handler, may be async, and may refuse the client as `on_open` may.
+        event_middleware: functions that each event goes through, in order.  Each is
+            called with the handler and the `IncomingEvent`, whose ``name`` and ``args``
+            it may change; it may be async, and refuses the event by returning ``False``
+            or raising ``EventRefused("why", data)``.
     """
 
-    __endpoints__: ClassVar[Mapping[str, type[MojoSocketHandler]]] = {}
+    __endpoints__: ClassVar[Mapping[Names, type[MojoSocketHandler]]] = {}
+    middleware: ClassVar[Sequence[Middleware]] = ()
+    event_middleware: ClassVar[Sequence[EventMiddleware]] = ()
 
     event_table: ClassVar[EventTable]
     sees_every_event: ClassVar[bool] = False
@@ -46,8 +61,8 @@ class MojoSocketHandler:
         cls.sees_every_event = cls.on_event is not MojoSocketHandler.on_event
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.data: dict[str, Any] = {}
+        super().__init__(connection)
+        self._connection: Connection = connection
 
     def __repr__(self) -> str:
         connection = self._connection
@@ -79,7 +94,7 @@ class MojoSocketHandler:
         Override it to see every event; ``super().on_event(name, *args)`` goes on to the
         method that handles it.  What no method handles is not acknowledged.
         """
-        return self._connection.call_event(name, args)
+        return call_method(self, name, args)
 
     def on_close(self, reason: str) -> Any:
         """
@@ -146,9 +161,21 @@ class MojoSocketHandler:
         return self._connection.state is ConnectionState.OPEN
 
     @property
-    def namespace(self) -> BroadcastOperator:
+    def namespace(self) -> NamespaceOperator:
         """Everyone in this app; its ``str()`` is the app's name on the shared path."""
-        return self._connection.namespace.operator
+        operator = self._connection.namespace.operator
+        assert isinstance(operator, NamespaceOperator)
+        return operator
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """What the parameters of ``"/doc/<id>"`` are in the name of this namespace."""
+        return self._connection.namespace.params
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """A dict of the app's own."""
+        return self._connection.data
 
     @property
     def mojo(self) -> Any:
@@ -161,24 +188,7 @@ class MojoSocketHandler:
         rooms = self._connection.namespace.adapter.rooms_of(self._connection)
         return frozenset(room for room in rooms if isinstance(room, str))
 
-    # -- to this client -----------------------------------------------------
-
-    def emit(self, name: str, *args: Any, ack: Callable[..., object] | None = None) -> None:
-        """
-        Send an event to this client.
-
-        Args:
-            name: the event's name.
-            args: anything that JSON has, and bytes at any depth.
-            ack: called with the arguments of the client's acknowledgement.
-        Raises:
-            UnsendableError: the name is reserved, or an argument cannot be sent.
-        """
-        self._connection.emit(name, args, ack)
-
-    def send(self, *args: Any, ack: Callable[..., object] | None = None) -> None:
-        """Send the event that the client's ``socket.on("message")`` hears."""
-        self._connection.emit("message", args, ack)
+    # -- to this client: see also `SocketOperator` -----------------------------
 
     def emit_ack(
         self,
@@ -196,9 +206,9 @@ class MojoSocketHandler:
             args: its arguments.
         """
         sent: tuple[str, tuple[Any, ...], dict[str, Any]] = (name, args, {})
-        self._connection.emit(name, args, lambda *data: callback(sent, list(data) or None))
+        self.emit(name, *args, ack=lambda *data: callback(sent, list(data) or None))
 
-    def call(self, name: str, *args: Any, timeout: float | None = 60.0) -> Deferred[Any]:
+    def call(self, name: str, *args: Any, timeout: float | None = ACK_SECONDS) -> Deferred[Any]:
         """
         Send an event and wait for the client's acknowledgement.
 
@@ -210,44 +220,70 @@ class MojoSocketHandler:
             A Deferred, to be awaited in a coroutine: the acknowledgement's argument,
             a tuple if it has several, ``None`` if it has none.  It fails with
             `AckTimeout`, or with `Disconnected` when the client goes.
+        Raises:
+            UnsendableError: the name is reserved, or an argument cannot be sent.
         """
-        return self._connection.call(name, args, timeout).addCallback(_unwrap)
+        return self._connection.call(name, args, Flags(timeout=timeout))
 
     def close(self) -> None:
         """End this connection; the client's other apps stay connected."""
         self._connection.disconnect()
 
-    # -- rooms and others ---------------------------------------------------
+    def disconnect(self, *, close: bool = False) -> None:
+        """
+        End this connection.
 
-    def join(self, room: str) -> None:
-        """Enter a room; it begins to exist with its first member."""
-        _check_room(room)
-        self._connection.join(room)
+        Args:
+            close: whether the client's connections to other apps end as well.
+        """
+        self._connection.disconnect(close=close)
 
-    def leave(self, room: str) -> None:
-        """Leave a room."""
-        _check_room(room)
-        self._connection.leave(room)
+    # -- rooms ------------------------------------------------------------------
 
-    @property
-    def broadcast(self) -> BroadcastOperator:
-        """Everyone in this app but this connection."""
-        return self.namespace.except_(self._connection.id)
+    def join(self, *rooms: str) -> None:
+        """Enter some rooms; one begins to exist with its first member."""
+        self._connection.join(_checked(rooms))
 
-    def to(self, *rooms: str) -> BroadcastOperator:
-        """Everyone in any of the rooms but this connection."""
-        return self.broadcast.to(*rooms)
+    def leave(self, *rooms: str) -> None:
+        """Leave some rooms."""
+        self._connection.leave(_checked(rooms))
+
+    # -- listeners ----------------------------------------------------------------
+
+    def use(self, function: EventMiddleware) -> None:
+        """Add middleware for this connection's events; see `event_middleware`."""
+        self._connection.listeners.middleware.append(function)
+
+    def on_any(self, listener: Listener) -> None:
+        """Call a function with the name and arguments of each event, before it is handled."""
+        self._connection.listeners.incoming.append(listener)
+
+    def prepend_any(self, listener: Listener) -> None:
+        """Do as `on_any`, before the listeners that there are."""
+        self._connection.listeners.incoming.insert(0, listener)
+
+    def off_any(self, listener: Listener | None = None) -> None:
+        """Take away a listener of `on_any`, or all of them."""
+        drop(self._connection.listeners.incoming, listener)
+
+    def on_any_outgoing(self, listener: Listener) -> None:
+        """Call a function with the name and arguments of each event sent to this client."""
+        self._connection.listeners.outgoing.append(listener)
+
+    def prepend_any_outgoing(self, listener: Listener) -> None:
+        """Do as `on_any_outgoing`, before the listeners that there are."""
+        self._connection.listeners.outgoing.insert(0, listener)
+
+    def off_any_outgoing(self, listener: Listener | None = None) -> None:
+        """Take away a listener of `on_any_outgoing`, or all of them."""
+        drop(self._connection.listeners.outgoing, listener)
 
 
-def _check_room(room: object) -> None:
-    if not isinstance(room, str):
-        raise TypeError(f"a room's name is a str, not {type(room).__name__}")
-
-
-def _unwrap(answer: list[Any]) -> Any:
-    if len(answer) > 1:
-        return tuple(answer)
-    return answer[0] if answer else None
+def _checked(rooms: tuple[str, ...]) -> tuple[str, ...]:
+    for room in rooms:
+        if not isinstance(room, str):
+            raise TypeError(f"a room's name is a str, not {type(room).__name__}")
+    return rooms
 
 
 MojoSocketHandler.event_table = build_table(MojoSocketHandler)

@@ -7,17 +7,19 @@ path the same namespace is the root.  See `mojo.socketio.server`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.socketio.adapter import Adapter, LocalAdapter
-from mojo.socketio.connection import AppObject, Carrier, Connection
+from mojo.socketio.connection import Connection
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
+from mojo.socketio.ports import Carrier, Middleware
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 
@@ -45,6 +47,18 @@ class Host(Protocol):
     owner: Any
     new_id: Callable[[], str]
 
+    def namespace_empty(self, namespace: Namespace) -> None:
+        """A namespace lost its last connection."""
+
+
+class HandlerClass(Protocol):
+    """A subclass of ``MojoSocketHandler``."""
+
+    middleware: Sequence[Middleware]
+
+    def __call__(self, connection: Connection) -> Any:
+        """Make the app's object for a connection."""
+
 
 def session_room(session_id: str) -> Room:
     """The room of a visitor's connections."""
@@ -56,6 +70,38 @@ def user_room(user_id: str) -> Room:
     return ("user", user_id)
 
 
+class NamespaceOperator(BroadcastOperator):
+    """
+    Everyone in a namespace.
+
+    Args:
+        namespace: the namespace.
+    """
+
+    def __init__(self, namespace: Namespace) -> None:
+        super().__init__(namespace)
+        self._namespace = namespace
+
+    def __str__(self) -> str:
+        return self._namespace.name
+
+    @property
+    def name(self) -> str:
+        """The namespace's name: ``"/ChatSocket"``."""
+        return self._namespace.name
+
+    def use(self, function: Middleware) -> Middleware:
+        """
+        Add middleware, which is asked before ``on_open``; usable as a decorator.
+
+        Args:
+            function: called with the handler; may be async.  It may return ``False`` or
+                raise ``ConnectionRefused`` to refuse the client.
+        """
+        self._namespace.middleware.append(function)
+        return function
+
+
 class Namespace:
     """
     One namespace of a server.
@@ -65,15 +111,23 @@ class Namespace:
         name: such as ``"/ChatSocket"``.
         handler_class: makes the app's object for each connection.
         app: the name of the app that it belongs to; ``""`` for the project's own.
+        params: what a pattern found in the name; ``None`` for a namespace that is
+            always there.
 
     Attributes:
         adapter: keeps the rooms and carries the broadcasts.
+        middleware: what is asked before a handler's ``on_open``.
         operator: everyone here.
         parser: makes what is sent.
     """
 
     def __init__(
-        self, host: Host, name: str, handler_class: Callable[[Connection], AppObject], app: str
+        self,
+        host: Host,
+        name: str,
+        handler_class: HandlerClass,
+        app: str,
+        params: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.app = app
@@ -81,11 +135,18 @@ class Namespace:
         self.options = host.options
         self.parser = host.parser
         self.owner = host.owner
+        self.params: Mapping[str, str] = MappingProxyType(dict(params or {}))
+        self.on_demand = params is not None
         self.adapter: Adapter = LocalAdapter()
-        self.operator = BroadcastOperator(self)
+        self.operator = NamespaceOperator(self)
+        self.middleware: list[Middleware] = list(handler_class.middleware)
         self.make_handler = handler_class
+        # count() is atomic: ids may be made in any thread.
+        self.new_ack_id: Callable[[], int] = itertools.count().__next__
         self._host = host
         self._connections: dict[str, Connection] = {}
+        self._present = 0
+        self._was_used = False
 
     def __repr__(self) -> str:
         return f"<Namespace {self.name} of {len(self._connections)}>"
@@ -95,12 +156,23 @@ class Namespace:
         """The open connections by their ids."""
         return MappingProxyType(self._connections)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether it was made for good, or may not go when it is empty."""
+        keep = self._was_used and not self.options.cleanup_empty_namespaces
+        return not self.on_demand or keep or self._present > 0
+
+    def places(self) -> Collection[Namespace]:
+        """Give itself: it is an `Audience` of one."""
+        return (self,)
+
     def connect(self, client: Carrier, wire_name: str, auth: dict[str, Any]) -> Connection:
         """Make a connection; its ``open`` must follow at once."""
         request = SocketRequest(client.session.handshake, auth, client.user_id)
         connection = Connection(self, client, wire_name, self._host.new_id(), request)
         # Before the app is asked, so that what it sends to everyone in on_open reaches
         # the newcomer too; nothing leaves before the client was told it is connected.
+        self._present += 1
         self.adapter.add(connection)
         self.adapter.join(connection, connection.id)
         if connection.session_id is not None:
@@ -111,6 +183,7 @@ class Namespace:
 
     def opened(self, connection: Connection) -> None:
         """Count in a connection that was let in."""
+        self._was_used = True
         self._connections[connection.id] = connection
         self._host.observer.connection_opened(connection)
 
@@ -125,3 +198,6 @@ class Namespace:
         self.adapter.remove(connection)
         if self._connections.pop(connection.id, None) is not None:
             self._host.observer.connection_closed(connection)
+        self._present -= 1
+        if not self.is_needed:
+            self._host.namespace_empty(self)

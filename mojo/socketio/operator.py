@@ -1,91 +1,321 @@
 """
-Whom a broadcast is for, as a sentence: ``app.to("room").except_(me).emit("said", text)``.
+Whom something is for, as a sentence: ``app.to("room").except_(me).volatile.emit("said", text)``.
 
 An operator is never changed: each word gives a new one, so that one may be kept and
-used again.
+used again.  The words are those of Socket.IO's own servers.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from mojo.socketio.adapter import Adapter
+from mojo.errors import AckTimeout
+from mojo.socketio.acks import AckCollector, Answers
+from mojo.socketio.adapter import EVERYONE, Adapter, SocketFacts, Target
+from mojo.socketio.message import Message
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
 from mojo.socketio.threads import run_in_reactor
 
+_log = Logger()
+
+#: Seconds in which clients may acknowledge, unless `BroadcastOperator.timeout` says else.
+ACK_SECONDS = 60.0
+
+AllAnswered = Callable[[AckTimeout | None, list[Any]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """
+    How something is sent.
+
+    Attributes:
+        volatile: whether a client that cannot take it at once does without it.
+        compress: whether a transport may compress it.
+        timeout: seconds to wait for acknowledgements; ``None`` if nothing was said.
+    """
+
+    volatile: bool = False
+    compress: bool = True
+    timeout: float | None = None
+
+
+#: As a message is sent if nothing else was said.
+PLAIN = Flags()
+
+
+class Place(Protocol):
+    """One namespace, as an operator sees it."""
+
+    adapter: Adapter
+
+    def new_ack_id(self) -> int:
+        """Make the id of an acknowledgement."""
+
 
 class Audience(Protocol):
-    """The namespace that an operator chooses from."""
+    """The namespaces that an operator chooses from."""
 
-    name: str
     clock: IReactorTime
-    adapter: Adapter
     parser: Parser
+
+    def places(self) -> Collection[Place]:
+        """Give the namespaces there are now."""
 
 
 class BroadcastOperator:
     """
-    Some of the connections of a namespace.
+    Some of the connections of one namespace, or of several.
 
     Args:
-        namespace: where they are.
-        rooms: they are in one of these; everyone, if empty.
-        excluded: they are in none of these.
+        audience: where they are.
+        target: which of them.
+        flags: how they are sent to.
     """
 
-    __slots__ = ("_excluded", "_namespace", "_rooms")
-
-    def __init__(
-        self,
-        namespace: Audience,
-        rooms: frozenset[Room] = frozenset(),
-        excluded: frozenset[Room] = frozenset(),
-    ) -> None:
-        self._namespace = namespace
-        self._rooms = rooms
-        self._excluded = excluded
-
-    def __str__(self) -> str:
-        return self._namespace.name
+    def __init__(self, audience: Audience, target: Target = EVERYONE, flags: Flags = PLAIN) -> None:
+        self._audience = audience
+        self._target = target
+        self._flags = flags
 
     def __repr__(self) -> str:
-        return f"<BroadcastOperator for {self._namespace.name}>"
+        return f"<BroadcastOperator for {self._target}>"
 
-    @property
-    def name(self) -> str:
-        """The namespace's name: ``"/ChatSocket"``."""
-        return self._namespace.name
+    # -- whom -----------------------------------------------------------------
 
     def to(self, *rooms: Room) -> BroadcastOperator:
         """Those in any of the rooms too; a connection's ``id`` is a room of its own."""
-        return BroadcastOperator(self._namespace, self._rooms | set(rooms), self._excluded)
+        return self._choose(rooms=self._target.rooms | _checked(rooms))
 
-    in_ = to
+    def in_(self, *rooms: Room) -> BroadcastOperator:
+        """The same as `to`."""
+        return self.to(*rooms)
 
     def except_(self, *rooms: Room) -> BroadcastOperator:
         """Those in none of the rooms."""
-        return BroadcastOperator(self._namespace, self._rooms, self._excluded | set(rooms))
+        return self._choose(excluded=self._target.excluded | _checked(rooms))
 
-    def emit(self, name: str, *args: Any) -> None:
+    @property
+    def local(self) -> BroadcastOperator:
+        """Those that are connected to this process."""
+        return self._choose(local=True)
+
+    # -- how ------------------------------------------------------------------
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """A client that cannot take the message at once does without it."""
+        return self._set(volatile=True)
+
+    def compress(self, allowed: bool) -> BroadcastOperator:
+        """Let transports compress the message, where they can, or not."""
+        return self._set(compress=allowed)
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """Wait so many seconds for acknowledgements."""
+        return self._set(timeout=seconds)
+
+    # -- what -----------------------------------------------------------------
+
+    def emit(self, name: str, *args: Any, ack: AllAnswered | None = None) -> None:
         """
         Send an event to all of them; from any thread.
 
+        Args:
+            name: the event's name.
+            args: anything that JSON has, and bytes at any depth.
+            ack: called with ``(error, answers)`` when all have acknowledged, or time is
+                up: ``error`` is then an `AckTimeout` that says how many have not.
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
         """
-        namespace = self._namespace
-        message = namespace.parser.event(name, args)
-        run_in_reactor(
-            namespace.clock,
-            namespace.adapter.broadcast,
-            message,
-            self._rooms,
-            self._excluded,
-        )
+        if ack is None:
+            flags = self._flags
+            message = self._audience.parser.event(
+                name, args, volatile=flags.volatile, compress=flags.compress
+            )
+            self._each(lambda adapter: adapter.broadcast(message, self._target))
+        else:
+            questions = self._questions(name, args)
+            run_in_reactor(
+                self._audience.clock,
+                lambda: self._ask(questions).addCallback(_tell, ack).addErrback(_report, name),
+            )
 
-    def send(self, *args: Any) -> None:
+    def send(self, *args: Any, ack: AllAnswered | None = None) -> None:
         """Send all of them the event that ``socket.on("message")`` hears."""
-        self.emit("message", *args)
+        self.emit("message", *args, ack=ack)
+
+    def call(self, name: str, *args: Any) -> Deferred[Answers]:
+        """
+        Send an event to all of them, and wait for their acknowledgements.
+
+        Returns:
+            A Deferred of `Answers`: the answers, and the ids of the connections that did
+            not give one in time (`timeout`; 60 seconds unless that was said) or went.
+        Raises:
+            UnsendableError: the name is reserved, or an argument cannot be sent.
+        """
+        return self._ask(self._questions(name, args))
+
+    def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
+        """Give what there is to know of each, as a Deferred: they may be elsewhere."""
+
+        def found(lists: list[list[SocketFacts]]) -> list[RemoteSocket]:
+            return [RemoteSocket(self._audience, facts) for facts in chain.from_iterable(lists)]
+
+        fetching = [p.adapter.fetch_sockets(self._target) for p in self._audience.places()]
+        return gatherResults(fetching).addCallback(found)
+
+    def sockets_join(self, *rooms: str) -> None:
+        """Put all of them into some rooms; from any thread."""
+        chosen = _checked(rooms)
+        self._each(lambda adapter: adapter.add_sockets(self._target, chosen))
+
+    def sockets_leave(self, *rooms: str) -> None:
+        """Take all of them out of some rooms; from any thread."""
+        chosen = _checked(rooms)
+        self._each(lambda adapter: adapter.del_sockets(self._target, chosen))
+
+    def disconnect_sockets(self, *, close: bool = False) -> None:
+        """
+        End all of these connections; from any thread.
+
+        Args:
+            close: whether to end their clients' connections to other apps as well.
+        """
+        self._each(lambda adapter: adapter.disconnect_sockets(self._target, close=close))
+
+    # -- within ---------------------------------------------------------------
+
+    def _choose(self, **changes: Any) -> BroadcastOperator:
+        return BroadcastOperator(self._audience, replace(self._target, **changes), self._flags)
+
+    def _set(self, **changes: Any) -> BroadcastOperator:
+        return BroadcastOperator(self._audience, self._target, replace(self._flags, **changes))
+
+    def _each(self, act: Callable[[Adapter], object]) -> None:
+        run_in_reactor(self._audience.clock, self._each_now, act)
+
+    def _each_now(self, act: Callable[[Adapter], object]) -> None:
+        for place in self._audience.places():
+            act(place.adapter)
+
+    def _questions(self, name: str, args: tuple[Any, ...]) -> list[_Question]:
+        parser, flags = self._audience.parser, self._flags
+        questions = []
+        for place in self._audience.places():
+            ack_id = place.new_ack_id()
+            message = parser.event(
+                name, args, ack_id, volatile=flags.volatile, compress=flags.compress
+            )
+            questions.append(_Question(place.adapter, ack_id, message))
+        return questions
+
+    def _ask(self, questions: list[_Question]) -> Deferred[Answers]:
+        seconds = ACK_SECONDS if self._flags.timeout is None else self._flags.timeout
+        asking = []
+        for adapter, ack_id, message in questions:
+            collector = AckCollector(self._audience.clock, seconds)
+            asking.append(collector.result)
+            adapter.broadcast_with_ack(message, self._target, ack_id, collector)
+        return gatherResults(asking).addCallback(_join)
+
+
+class _Question(NamedTuple):
+    adapter: Adapter
+    ack_id: int
+    message: Message
+
+
+def _join(many: list[Answers]) -> Answers:
+    return Answers(
+        [a for one in many for a in one.answers], [m for one in many for m in one.missing]
+    )
+
+
+def _tell(answers: Answers, ack: AllAnswered) -> None:
+    error = None
+    if answers.missing:
+        error = AckTimeout(f"{len(answers.missing)} clients have not acknowledged")
+    ack(error, answers.answers)
+
+
+def _report(failure: Failure, name: str) -> None:
+    _log.failure("the answers to {event!r} were not handled", failure, event=name)
+
+
+def _checked(rooms: tuple[Room, ...]) -> frozenset[Room]:
+    for room in rooms:
+        if not isinstance(room, str | tuple):
+            raise TypeError(f"a room's name is a str, not {type(room).__name__}")
+    return frozenset(rooms)
+
+
+class RemoteSocket(BroadcastOperator):
+    """
+    A connection as `BroadcastOperator.fetch_sockets` gives it, wherever it is.
+
+    What is known of it was so when it was asked; what is sent to it finds it by its id.
+
+    Attributes:
+        facts: see `SocketFacts`.
+    """
+
+    def __init__(self, audience: Audience, facts: SocketFacts) -> None:
+        super().__init__(audience, Target(within=facts.id))
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        return f"<RemoteSocket {self.id}>"
+
+    @property
+    def id(self) -> str:
+        """The connection's id."""
+        return self.facts.id
+
+    @property
+    def session_id(self) -> str | None:
+        """The visitor."""
+        return self.facts.session_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The login."""
+        return self.facts.user_id
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms that it is in."""
+        return self.facts.rooms
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The app's data of it."""
+        return self.facts.data
+
+    @property
+    def handshake(self) -> dict[str, Any]:
+        """Facts of its request; see `SocketFacts`."""
+        return self.facts.handshake
+
+    def join(self, *rooms: str) -> None:
+        """Put it into some rooms."""
+        self.sockets_join(*rooms)
+
+    def leave(self, *rooms: str) -> None:
+        """Take it out of some rooms."""
+        self.sockets_leave(*rooms)
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """End it, and with ``close`` its client's connections to other apps."""
+        self.disconnect_sockets(close=close)

@@ -18,6 +18,11 @@ class SocketOptions:
             one that has waited longest is closed.
         max_queued_events: events of one connection that wait for an earlier one to
             be handled; beyond it the client is not read until half are done.
+        max_namespaces: most namespaces of one client.
+        slow_handler: seconds after which the handling of an event is logged as slow;
+            0 is never.
+        cleanup_empty_namespaces: whether a namespace that was made on demand goes with
+            its last connection.
     """
 
     connect_timeout: float = 45.0
@@ -25,3 +30,6 @@ class SocketOptions:
     attachment_timeout: float = 60.0
     max_unjoined: int = 10_000
     max_queued_events: int = 100
+    max_namespaces: int = 100
+    slow_handler: float = 1.0
+    cleanup_empty_namespaces: bool = False

@@ -53,6 +53,17 @@ class SocketRequest:
         return f"<SocketRequest from {self.address} on {self.path}>"
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What may be told of the request elsewhere: nothing that may be secret."""
+        return {
+            "address": self.address,
+            "issued": self.issued,
+            "path": self.path,
+            "query": self.query,
+            "secure": self.secure,
+        }
+
+    @property
     def path(self) -> str:
         """The URL path of the mount, such as ``"/socket.io/"``."""
         return self.handshake.path

@@ -9,6 +9,7 @@ text equals a tuple.  A room exists while somebody is in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
 Room = str | tuple[str, str]
@@ -64,7 +65,12 @@ class Rooms(Generic[Member]):
     def __len__(self) -> int:
         return len(self._members)
 
-    def select(self, rooms: Collection[Room], except_: Collection[Room]) -> Iterator[Member]:
+    def select(
+        self,
+        rooms: AbstractSet[Room],
+        except_: Collection[Room],
+        within: Room | None = None,
+    ) -> Iterator[Member]:
         """
         Give each member that is in one of some rooms and in none of others, once.
 
@@ -74,8 +80,13 @@ class Rooms(Generic[Member]):
         Args:
             rooms: where to look; everywhere, if empty.
             except_: whom to leave out.
+            within: a room that they must be in as well; ``None`` for none.
         """
-        if not rooms:
+        if within is not None:
+            chosen = list(self._members.get(within, ()))
+            if rooms:
+                chosen = [m for m in chosen if not rooms.isdisjoint(self._rooms[m])]
+        elif not rooms:
             chosen = list(self._rooms)
         elif len(rooms) == 1:
             (room,) = rooms

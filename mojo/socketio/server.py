@@ -4,13 +4,12 @@ The namespaces of one server, and the mounts at which clients reach them.
 An app is reached in two ways, which may be used at once: as a namespace of the shared
 path, ``io("/ChatSocket")``, and as the root of a path of its own,
 ``io({path: "/ChatSocket/"})``.  Both lead to the same `Namespace`: the same handler class,
-rooms and broadcasts.  A mount is therefore a table from names on the wire to namespaces.
+rooms and broadcasts.  A mount is therefore a way from names on the wire to namespaces.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -27,13 +26,12 @@ from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.json_parser import JsonParser
 from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
+from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
+from mojo.socketio.parents import Names, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
-
-# What ends a namespace's name on the wire, or could not be told from a path.
-_NAME = re.compile(r"/[^\x00-\x20,?#\x7f]*")
 
 
 class _Nobody:
@@ -87,6 +85,7 @@ class SocketServer:
         # Clients with a login, by their visitor, or by the login if they have none.
         self._logged_in: dict[Room, dict[Client, None]] = {}
         self._namespaces: dict[str, Namespace] = {}
+        self._parents: dict[str, ParentNamespace] = {}
         self._engines: list[EngineServer] = []
 
     @property
@@ -95,58 +94,119 @@ class SocketServer:
         return MappingProxyType(self._namespaces)
 
     def add_namespace(
-        self, name: str, handler_class: type[MojoSocketHandler], app: str = ""
-    ) -> Namespace:
+        self, name: Names, handler_class: type[MojoSocketHandler], app: str = "", below: str = ""
+    ) -> None:
         """
         Add a namespace, and those of the handler's ``__endpoints__`` below it.
 
+        Args:
+            name: its name, or what namespaces made on demand are called; see
+                `ParentNamespace`.
+            handler_class: makes the app's object for each connection.
+            app: the name of the app.
+            below: what comes before the name.
         Raises:
             EventTableError: the name is no namespace's name, or is taken.
         """
-        if not _NAME.fullmatch(name) or (name.endswith("/") and name != ROOT):
-            raise EventTableError(
-                f"{handler_class.__qualname__}: {name!r} cannot be a namespace's name"
-            )
-        if name in self._namespaces:
-            raise EventTableError(f"{handler_class.__qualname__}: {name!r} is a namespace already")
-        namespace = self._namespaces[name] = Namespace(self, name, handler_class, app)
+        who = handler_class.__qualname__
+        if isinstance(name, str) and is_plain(name):
+            full = below + name
+            if not is_name(full):
+                raise EventTableError(f"{who}: {full!r} cannot be a namespace's name")
+            if full in self._namespaces:
+                raise EventTableError(f"{who}: {full!r} is a namespace already")
+            self._namespaces[full] = Namespace(self, full, handler_class, app)
+        else:
+            try:
+                parent = ParentNamespace(self, below, name, handler_class, app)
+            except EventTableError as exc:
+                raise EventTableError(f"{who}: {exc}") from exc
+            if parent.name in self._parents:
+                raise EventTableError(f"{who}: {parent.name!r} is a namespace already")
+            self._parents[parent.name] = parent
+            full = parent.name
         for endpoint, endpoint_class in handler_class.__endpoints__.items():
-            where = f"{handler_class.__qualname__}.__endpoints__[{endpoint!r}]"
-            if not isinstance(endpoint, str) or not endpoint.startswith("/"):
+            where = f"{who}.__endpoints__[{endpoint!r}]"
+            if isinstance(endpoint, str) and not endpoint.startswith("/"):
                 raise EventTableError(f"{where}: a name begins with a slash, as '/admin'")
+            if not isinstance(name, str):
+                raise EventTableError(f"{where}: only a name can have others below it")
             if not (
                 isinstance(endpoint_class, type) and issubclass(endpoint_class, MojoSocketHandler)
             ):
                 raise EventTableError(f"{where}: {endpoint_class!r} is no MojoSocketHandler")
-            self.add_namespace(name.rstrip("/") + endpoint, endpoint_class, app)
-        return namespace
+            if isinstance(endpoint, str):
+                self.add_namespace(full.rstrip("/") + endpoint, endpoint_class, app)
+            else:
+                self.add_namespace(endpoint, endpoint_class, app, below=full.rstrip("/"))
 
-    def routes_below(self, name: str) -> dict[str, Namespace]:
-        """Give the routes of a mount whose root is a namespace."""
-        prefix = name.rstrip("/")
-        return {
-            full[len(prefix) :] or ROOT: namespace
-            for full, namespace in self._namespaces.items()
-            if full == name or full.startswith(prefix + "/")
-        }
+    def resolve(self, name: str, auth: dict[str, Any]) -> Namespace | None:
+        """
+        Give the namespace of a name; one that is made on demand may be made now.
+
+        Args:
+            name: its name.
+            auth: what the client that asks for it gave.
+        """
+        namespace = self._namespaces.get(name)
+        if namespace is not None:
+            return namespace
+        for parent in self._parents.values():
+            params = parent.match(name, auth)
+            if params is not None:
+                namespace = Namespace(self, name, parent.handler_class, parent.app, params)
+                self._namespaces[name] = parent.children[name] = namespace
+                return namespace
+        return None
+
+    def of(self, name: str) -> BroadcastOperator:
+        """
+        Give everyone in a namespace, or in all that are made of one declaration.
+
+        Args:
+            name: as it is known or as it was declared: ``"/DocsSocket/doc/<id>"``.
+        Raises:
+            LookupError: there is none.
+        """
+        found = self._namespaces.get(name) or self._parents.get(name)
+        if found is None:
+            raise LookupError(f"there is no namespace {name!r}")
+        return found.operator
+
+    def places(self) -> Collection[Namespace]:
+        """Give all namespaces there are now; see `Audience`."""
+        return tuple(self._namespaces.values())
+
+    def namespace_empty(self, namespace: Namespace) -> None:
+        """Drop a namespace that was made on demand, and is not needed."""
+        if self._namespaces.get(namespace.name) is namespace:
+            del self._namespaces[namespace.name]
+        for parent in self._parents.values():
+            if parent.children.get(namespace.name) is namespace:
+                del parent.children[namespace.name]
 
     def add_mount(
         self,
-        routes: Mapping[str, Namespace],
         options: EngineOptions,
         identify: Identify = identify_nobody,
+        *,
+        below: str = ROOT,
     ) -> EngineServer:
         """
         Add an Engine.IO endpoint through which clients reach some namespaces.
 
         Args:
-            routes: the namespaces by their names on the wire.
             options: the endpoint's options.
             identify: tells from cookies who the visitor is.
+            below: the namespace that is ``"/"`` there; what is below it is below ``"/"``.
         """
+        prefix = below.rstrip("/")
+
+        def route(name: str, auth: dict[str, Any]) -> Namespace | None:
+            return self.resolve(prefix if name == ROOT and prefix else prefix + name, auth)
 
         def receiver(session: EngineSession) -> Client:
-            return Client(self, routes, session)
+            return Client(self, route, session)
 
         engine = EngineServer(receiver, self.clock, options, identify=identify)
         self._engines.append(engine)

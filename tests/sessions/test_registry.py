@@ -4,7 +4,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import UnsendableError
 from mojo.sessions.registry import Registry
-from mojo.socketio.json_parser import JsonParser
 from tests.socketio.world import World, remembering
 
 
@@ -13,13 +12,8 @@ class RegistryTestCase(SynchronousTestCase):
         self.told: list = []
         self.chat = remembering(on_logout=self.on_logout)
         self.game = remembering()
-        self.registry = Registry(self.namespaces, JsonParser())
-        self.world = World(
-            {"/ChatSocket": self.chat, "/GameSocket": self.game}, observer=self.registry
-        )
-
-    def namespaces(self):
-        return self.world.server.namespaces.values()
+        self.world = World({"/ChatSocket": self.chat, "/GameSocket": self.game})
+        self.registry = self.world.server.observer = Registry(self.world.server)
 
     def log_out(self, session_id, user_id=None, **options) -> None:
         self.world.server.log_out(session_id, user_id, "logout", **options)

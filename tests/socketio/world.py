@@ -52,14 +52,14 @@ class World:
         self.root = Resource()
         self.mounts = {}
         self.engine_options = EngineOptions(**(engine_options or {}))
-        self._mount("/socket.io", self.server.namespaces)
+        self._mount("/socket.io", "/")
         for name in handlers:
             if name != "/":
-                self._mount(name, self.server.routes_below(name))
+                self._mount(name, name)
         self.site = EngineSite(self.root, self.mounts, self.http_clock)
 
-    def _mount(self, path, routes) -> None:
-        engine = self.server.add_mount(routes, self.engine_options, by_cookie)
+    def _mount(self, path, below) -> None:
+        engine = self.server.add_mount(self.engine_options, by_cookie, below=below)
         resource = EngineResource(engine)
         self.root.putChild(path[1:].encode(), resource)
         self.mounts[path.encode()] = resource

@@ -1,0 +1,228 @@
+"""
+One event on its way through the app: listeners, middleware, the method, the answer.
+
+The way is Node's: ``on_any`` listeners see the event as it came, middleware may change or
+refuse it, then the method is called that the table has, and what it returns is the
+client's acknowledgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mojo.calls import settled
+from mojo.errors import EventArgumentsError, EventRefused
+from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
+from mojo.socketio.listeners import EventMiddleware
+
+_log = Logger()
+
+
+class IncomingEvent:
+    """
+    An event, as middleware may change it.
+
+    Attributes:
+        name: its name.
+        args: its arguments, a list.
+    """
+
+    __slots__ = ("args", "name")
+
+    def __init__(self, name: str, args: list[Any]) -> None:
+        self.name = name
+        self.args = args
+
+    def __repr__(self) -> str:
+        return f"<IncomingEvent {self.name!r} with {len(self.args)} arguments>"
+
+
+class AppObject(Protocol):
+    """A handler, as far as its events go."""
+
+    event_table: ClassVar[EventTable]
+    event_middleware: ClassVar[Sequence[EventMiddleware]]
+    sees_every_event: ClassVar[bool]
+
+    def on_event(self, name: str, *args: Any) -> Any:
+        """Handle any event."""
+
+    def on_error(self, error: BaseException, event: str) -> Any:
+        """Learn that something of the app's raised."""
+
+
+class Receiver(Protocol):
+    """The connection that an event came on."""
+
+    id: str
+
+    @property
+    def app_object(self) -> AppObject:
+        """The app's object."""
+
+    @property
+    def middleware(self) -> Sequence[EventMiddleware]:
+        """What the app hung on this connection alone."""
+
+    @property
+    def where(self) -> tuple[str, IReactorTime, float]:
+        """The namespace's name, its clock, and the seconds after which a call is slow."""
+
+    def acknowledge(self, ack_id: int, result: Any) -> None:
+        """Send an acknowledgement."""
+
+    def report(self, failure: Failure, where: str) -> Any:
+        """Log what the app raised, tell it, and give its answer."""
+
+
+class Dispatch:
+    """
+    The handling of one event.
+
+    Args:
+        receiver: the connection.
+        event: the event.
+        ack_id: the id of the acknowledgement that the client waits for, if it does.
+    """
+
+    __slots__ = ("_ack_id", "_began", "_blocked", "_event", "_receiver", "concurrent")
+
+    def __init__(self, receiver: Receiver, event: IncomingEvent, ack_id: int | None) -> None:
+        self._receiver = receiver
+        self._event = event
+        self._ack_id = ack_id
+        self._began = 0.0
+        self._blocked = 0.0
+        entry, _ = find(receiver.app_object, event.name, event.args)
+        self.concurrent = entry is not None and entry.concurrent
+
+    def call(self) -> Any:
+        """Call the app; give what it returned, which may be something to wait for."""
+        receiver = self._receiver
+        handler = receiver.app_object
+        _, clock, _ = receiver.where
+        self._began = clock.seconds()
+        try:
+            if handler.event_middleware or receiver.middleware:
+                return self._call_through(
+                    handler, [*handler.event_middleware, *receiver.middleware]
+                )
+            return self._call(handler)
+        finally:
+            self._blocked = clock.seconds() - self._began
+
+    async def _call_through(self, handler: AppObject, middleware: list[EventMiddleware]) -> Any:
+        for function in middleware:
+            if await settled(function(handler, self._event)) is False:
+                raise EventRefused
+        return await settled(self._call(handler))
+
+    def _call(self, handler: AppObject) -> Any:
+        event = self._event
+        if handler.sees_every_event:
+            return handler.on_event(event.name, *event.args)
+        return call_method(handler, event.name, event.args)
+
+    def done(self, result: Any) -> None:
+        """Acknowledge what the app returned."""
+        self._look_at_the_clock()
+        if self._ack_id is not None and result is not UNHANDLED:
+            self._receiver.acknowledge(self._ack_id, result)
+
+    def failed(self, failure: Failure) -> None:
+        """Report what the app raised; a refusal is answered."""
+        self._look_at_the_clock()
+        error = failure.value
+        if isinstance(error, EventRefused):
+            answer: Any = error.answer
+        else:
+            answer = self._receiver.report(failure, self._event.name)
+        if self._ack_id is not None and answer is not None:
+            self._receiver.acknowledge(self._ack_id, answer)
+
+    def _look_at_the_clock(self) -> None:
+        app, clock, limit = self._receiver.where
+        took = self._blocked if self.concurrent else clock.seconds() - self._began
+        if limit and took >= limit:
+            _log.warn(
+                "{app}: {event!r} of {cid} took {took:.2f} s, and held up everybody for "
+                "{blocked:.2f} s of it",
+                app=app,
+                event=self._event.name,
+                cid=self._receiver.id,
+                took=took,
+                blocked=self._blocked,
+            )
+
+
+def event_name(name: str | float) -> str:
+    """Give an event's name as JavaScript would: the number 1 is ``"1"``."""
+    if isinstance(name, str):
+        return name
+    return str(int(name)) if name == int(name) else repr(name)
+
+
+def find(
+    handler: AppObject, name: str, args: Sequence[Any]
+) -> tuple[EventEntry | None, Sequence[Any]]:
+    """
+    Find the method of an event, or that of all events that have none.
+
+    Returns:
+        The table's entry, if there is one, and the arguments that it is called with.
+    """
+    entry = handler.event_table.get(name) if name != CATCH_ALL else None
+    if entry is not None:
+        return entry, args
+    return handler.event_table.get(CATCH_ALL), (name, *args)
+
+
+def call_method(handler: AppObject, name: str, args: Sequence[Any]) -> Any:
+    """
+    Call the method that handles an event; `UNHANDLED`, if the app has none.
+
+    Raises:
+        EventArgumentsError: the method takes another number of arguments.
+    """
+    entry, taken = find(handler, name, args)
+    if entry is None:
+        _log.debug("nothing handles {event!r}", event=name)
+        return UNHANDLED
+    if not entry.accepts(len(taken)):
+        raise EventArgumentsError(
+            f"event {name!r} takes {entry.describe()} arguments, the client sent {len(args)}"
+        )
+    return entry.method(handler, *taken)
+
+
+def report(app: str, cid: str, handler: AppObject | None, failure: Failure, where: str) -> Any:
+    """
+    Log what an app's code raised, and hand it to the app's ``on_error``.
+
+    Args:
+        app: the namespace's name.
+        cid: the connection's id.
+        handler: the app's object, if there is one.
+        failure: what was raised.
+        where: the event or hook.
+    Returns:
+        The acknowledgement that ``on_error`` gave.
+    """
+    error = failure.value
+    assert error is not None
+    if isinstance(error, EventArgumentsError):
+        _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
+    else:
+        _log.failure("{app}: {where} of {cid} failed", failure, app=app, where=where, cid=cid)
+    if handler is None:
+        return None
+    try:
+        return handler.on_error(error, where)
+    except Exception:
+        _log.failure("{app}: on_error of {cid} failed", app=app, cid=cid)
+        return None

@@ -1,0 +1,137 @@
+"""
+Namespaces that are made on demand: ``"/doc/<id>"`` stands for as many as clients ask for.
+
+The reference calls what makes them a parent namespace.  It is given as a name with
+parameters, a regular expression, or a predicate; whatever it is, only names that could be
+declared by hand can be made of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mojo.errors import EventTableError
+from mojo.socketio.namespace import HandlerClass, Namespace
+from mojo.socketio.operator import BroadcastOperator
+from mojo.socketio.packet import ROOT
+from mojo.socketio.parser import Parser
+
+_log = Logger()
+
+# What ends a namespace's name on the wire, or could not be told from a path.
+_NAME = re.compile(r"/[^\x00-\x20,?#\x7f]{0,1023}")
+_PARAMETER = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>")
+
+Predicate = Callable[[str, dict[str, Any]], "bool | Mapping[str, str] | None"]
+#: How namespaces are named in ``__endpoints__``.
+Names = str | re.Pattern[str] | Predicate
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a text can be a namespace's name."""
+    return _NAME.fullmatch(name) is not None and (name == ROOT or not name.endswith("/"))
+
+
+def is_plain(names: Names) -> bool:
+    """Tell whether it is the name of one namespace."""
+    return isinstance(names, str) and "<" not in names
+
+
+class Origin(Protocol):
+    """The server, as a parent sees it."""
+
+    clock: IReactorTime
+    parser: Parser
+
+
+class ParentNamespace:
+    """
+    What makes namespaces of one kind.
+
+    Args:
+        origin: the server.
+        prefix: the namespace that they are below: ``"/ChatSocket"``; ``""`` for none.
+        names: below the prefix: ``"/doc/<id>"``, where a parameter is anything without a
+            slash; a compiled expression, which is held against the whole rest of the
+            name; or a function of that rest and the client's ``auth`` that gives
+            ``True`` or parameters.
+        handler_class: makes the app's object for each connection.
+        app: the name of the app.
+
+    Attributes:
+        children: those there are now, by name.
+        operator: everyone in them.
+    Raises:
+        EventTableError: ``names`` is none of these.
+    """
+
+    def __init__(
+        self, origin: Origin, prefix: str, names: Names, handler_class: HandlerClass, app: str
+    ) -> None:
+        self.clock = origin.clock
+        self.parser = origin.parser
+        self.handler_class = handler_class
+        self.app = app
+        self.children: dict[str, Namespace] = {}
+        self.operator = BroadcastOperator(self)
+        self._prefix = prefix
+        self._names: re.Pattern[str] | Predicate
+        if isinstance(names, str):
+            self.name = prefix + names
+            self._names = _compiled(names)
+        elif isinstance(names, re.Pattern):
+            self.name = prefix + names.pattern
+            self._names = names
+        elif callable(names):
+            self.name = f"{prefix}<{getattr(names, '__name__', 'predicate')}>"
+            self._names = names
+        else:
+            raise EventTableError(f"{names!r} is no name, expression or predicate")
+
+    def places(self) -> Collection[Namespace]:
+        """Give the namespaces there are now; see `Audience`."""
+        return tuple(self.children.values())
+
+    def match(self, name: str, auth: dict[str, Any]) -> Mapping[str, str] | None:
+        """
+        Give the parameters that a name has here; ``None``, if it is none of ours.
+
+        Args:
+            name: the whole name.
+            auth: what the client gave as ``auth``.
+        """
+        if not name.startswith(self._prefix) or not is_name(name):
+            return None
+        rest = name[len(self._prefix) :]
+        if isinstance(self._names, re.Pattern):
+            found = self._names.fullmatch(rest)
+            return None if found is None else found.groupdict(default="")
+        try:
+            answer = self._names(rest, auth)
+        except Exception:
+            _log.failure("the predicate of {name} failed", name=self.name)
+            return None
+        if isinstance(answer, Mapping):
+            return answer
+        return {} if answer is True else None
+
+
+def _compiled(names: str) -> re.Pattern[str]:
+    """Make the expression of a name with parameters."""
+    if not is_name(_PARAMETER.sub("x", names)):
+        raise EventTableError(f"{names!r} cannot be a namespace's name")
+    pieces = _PARAMETER.split(names)
+    # Every second piece is a parameter's name.
+    parameters = pieces[1::2]
+    if len(set(parameters)) < len(parameters):
+        raise EventTableError(f"{names!r} has two parameters of one name")
+    pattern = "".join(
+        f"(?P<{piece}>[^/]+)" if number % 2 else re.escape(piece)
+        for number, piece in enumerate(pieces)
+    )
+    return re.compile(pattern)

@@ -1,0 +1,99 @@
+"""
+What a connection needs of its surroundings, and they of it.
+
+Where the parameter is a `mojo.socketio.connection.Connection` it is ``Any`` here: that module
+imports this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from mojo.engineio.packet import Packet as EnginePacket
+from mojo.engineio.session import EngineSession
+from mojo.socketio import dispatch
+from mojo.socketio.adapter import Adapter
+from mojo.socketio.operator import BroadcastOperator, Place
+from mojo.socketio.options import SocketOptions
+from mojo.socketio.parser import Parser
+from mojo.socketio.request import SocketRequest
+
+#: Called with a handler before its ``on_open``; may refuse as that may.
+Middleware = Callable[[Any], Any]
+
+
+class Carrier(Protocol):
+    """What carries a connection's packets: its client."""
+
+    session: EngineSession
+    user_id: str | None
+
+    def send(self, packets: Iterable[EnginePacket]) -> None:
+        """Send Engine.IO packets."""
+
+    def joined(self) -> None:
+        """Note that a connection of the client is open."""
+
+    def remove(self, connection: Any) -> None:
+        """Drop a connection that ended."""
+
+    def pause(self, connection: Any) -> None:
+        """Read no more from the client: the connection cannot keep up."""
+
+    def resume(self, connection: Any) -> None:
+        """Read again."""
+
+
+class Home(Protocol):
+    """Where a connection is: its namespace."""
+
+    name: str
+    app: str
+    owner: Any
+    clock: IReactorTime
+    options: SocketOptions
+    adapter: Adapter
+    parser: Parser
+    params: Mapping[str, str]
+
+    @property
+    def operator(self) -> BroadcastOperator:
+        """Everyone there."""
+
+    @property
+    def middleware(self) -> Sequence[Middleware]:
+        """What is asked before a handler's ``on_open``."""
+
+    def places(self) -> Collection[Place]:
+        """Give itself."""
+
+    def new_ack_id(self) -> int:
+        """Make the id of an acknowledgement."""
+
+    def make_handler(self, connection: Any) -> AppObject:
+        """Make the app's object for a connection."""
+
+    def opened(self, connection: Any) -> None:
+        """Count in a connection that was let in."""
+
+    def logged_out(self, connection: Any, user_id: str) -> None:
+        """Note that a connection lost its login."""
+
+    def remove(self, connection: Any) -> None:
+        """Drop a connection."""
+
+
+class AppObject(dispatch.AppObject, Protocol):
+    """What an app makes of a connection; see `mojo.socketio.handler`."""
+
+    def on_open(self, request: SocketRequest) -> Any:
+        """Let the client in, or not."""
+
+    def on_close(self, reason: str) -> Any:
+        """Learn that the connection is gone."""
+
+    def on_logout(self, reason: str) -> Any:
+        """Learn that the login is gone."""
