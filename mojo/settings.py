@@ -63,6 +63,7 @@ class SocketIOSettings(_Checked):
         max_payload: most bytes of a message.
         allow_upgrades: whether long-polling may move to WebSocket.
         http_compression: least bytes of a response that is compressed; 0 is never.
+        allow_eio3: whether Socket.IO 2 clients are served too.
         max_attachments: most binary attachments of a packet.
         attachment_timeout: seconds from one attachment to the next.
         max_unjoined: most clients that have joined no namespace yet.
@@ -91,6 +92,7 @@ class SocketIOSettings(_Checked):
     max_payload: int = _setting(1_000_000, checks.count("bytes", least=1))
     allow_upgrades: bool = _setting(True, checks.is_a(bool, "True or False"))
     http_compression: int = _setting(1024, checks.count("bytes", least=0))
+    allow_eio3: bool = _setting(False, checks.is_a(bool, "True or False"))
     max_attachments: int = _setting(10, checks.count("attachments", least=0))
     attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))
     max_unjoined: int = _setting(10_000, checks.count("clients", least=1))

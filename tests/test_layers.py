@@ -128,6 +128,8 @@ class LayerTests(SynchronousTestCase):
         for name in (
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
             "mojo.engineio.transports.fragments",
+            "mojo.engineio.versions", "mojo.engineio.version3", "mojo.engineio.jsonp",
+            "mojo.engineio.transports.coding", "mojo.socketio.dialect",
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
             "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",

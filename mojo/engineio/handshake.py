@@ -65,7 +65,8 @@ class Facts:
         address: the client's IP address, or ``"unix"``.
         secure: whether the client came by https or wss.
         origin: the ``Origin`` header, or ``None`` (not a browser's cross-origin
-            request).
+            request); of a JSONP request, which has no such header, the page's as far
+            as the browser tells it, else ``"null"``.
         host: the ``Host`` header, or ``""``.
     """
 
@@ -97,12 +98,14 @@ class Handshake(Facts):
         session_id: see `Identity`.
         user_id: see `Identity`.
         issued: when the request came, in seconds of the server's clock.
+        protocol: the version of Engine.IO, 4 or 3.
     """
 
     cookies: Cookies
     session_id: str | None
     user_id: str | None
     issued: float
+    protocol: int = 4
 
 
 class Origins:
@@ -187,16 +190,37 @@ def read_facts(request: Request, proxies: TrustedProxies) -> Facts:
         EngineError: a malformed URL, query or header.
     """
     headers = _read_headers(request)
+    query = read_query(request.uri)
     peer = proxies.peer(request)
+    origin = _single(headers, "origin")
+    if origin is None and "j" in query:
+        origin = _script_origin(headers)
     return Facts(
         path=_split_uri(request.uri)[0],
-        query=read_query(request.uri),
+        query=query,
         headers=headers,
         address=peer.address,
         secure=peer.secure,
-        origin=_single(headers, "origin"),
+        origin=origin,
         host=_single(headers, "host") or "",
     )
+
+
+def _script_origin(headers: Mapping[str, tuple[str, ...]]) -> str | None:
+    """
+    Tell which page a JSONP request comes from.
+
+    Any page may load a script from anywhere, with its visitor's cookies and without an
+    ``Origin``: what JSONP is for is what keeps other pages out of XMLHttpRequest.  So
+    the request must show where it comes from in another way, or it is an unknown page's.
+    """
+    if _single(headers, "sec-fetch-site") == "same-origin":
+        return None
+    try:
+        parts = urlsplit(_single(headers, "referer") or "")
+    except ValueError:
+        return "null"
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "null"
 
 
 def check_origin(facts: Facts, origins: Origins) -> None:
@@ -216,7 +240,9 @@ def check_origin(facts: Facts, origins: Origins) -> None:
         )
 
 
-def open_handshake(facts: Facts, origins: Origins, identify: Identify, now: float) -> Handshake:
+def open_handshake(
+    facts: Facts, origins: Origins, identify: Identify, now: float, protocol: int
+) -> Handshake:
     """
     Add to the facts of a request who the visitor is.
 
@@ -232,6 +258,7 @@ def open_handshake(facts: Facts, origins: Origins, identify: Identify, now: floa
         session_id=session_id,
         user_id=user_id,
         issued=now,
+        protocol=protocol,
     )
 
 

@@ -1,20 +1,33 @@
 """
-The heartbeat of Engine.IO v4: the server pings, the client answers.
+The heartbeats: in Engine.IO v4 the server pings, in v3 the client.
 
-One `Heartbeat` serves all sessions of a server; see `mojo.engineio.deadlines` for
-why that is two queues and not two timers per session.
+One of each kind serves all sessions of a server; see `mojo.engineio.deadlines` for
+why that is a queue or two and not a timer or two per session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.deadlines import Deadlines
 
 Beating = TypeVar("Beating", bound=Hashable)
+
+
+Watched_contra = TypeVar("Watched_contra", contravariant=True)
+
+
+class Watch(Protocol[Watched_contra]):
+    """What both kinds of heartbeat are to a session."""
+
+    def start(self, session: Watched_contra, /) -> None:
+        """Begin, or begin anew, with a session that was just heard of."""
+
+    def stop(self, session: Watched_contra, /) -> object:
+        """Forget a session."""
 
 
 class Heartbeat(Generic[Beating]):
@@ -69,3 +82,26 @@ class Heartbeat(Generic[Beating]):
     def _ping_due(self, session: Beating) -> None:
         self._pinged.start(session)
         self._ping(session)
+
+
+class ClientHeartbeat(Deadlines[Beating]):
+    """
+    The heartbeat of Engine.IO v3: the client pings, and the server notices silence.
+
+    A client pings each ``interval`` seconds; `start` is called for each ping.
+
+    Args:
+        clock: tells the time and wakes us.
+        interval: seconds from one ping to the next.
+        timeout: seconds that a ping may be late.
+        expired: called with a session that did not ping; it is then forgotten.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        interval: float,
+        timeout: float,
+        expired: Callable[[Beating], None],
+    ) -> None:
+        super().__init__(clock, interval + timeout, expired)

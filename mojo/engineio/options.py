@@ -29,7 +29,9 @@ class EngineOptions:
         transports: which of ``"polling"`` and ``"websocket"`` are served.
         allow_upgrades: whether a polling session may move to WebSocket.
         http_compression: least bytes of a GET response that is compressed, when
-            the client accepts gzip; 0 turns compression off.
+            the client accepts gzip or deflate; 0 turns compression off.
+        allow_eio3: whether clients of version 3 of the protocol, which are those of
+            Socket.IO 1 and 2, are served too.
         allowed_origins: origins beside our own that may connect with their
             visitors' cookies, such as ``"https://example.com"``; ``"*"`` lets any
             page connect, but without its visitor's cookies.
@@ -45,5 +47,6 @@ class EngineOptions:
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
     http_compression: int = 1024
+    allow_eio3: bool = False
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from mojo.engineio import jsonp
 from mojo.engineio.handshake import (
     Facts,
     Handshake,
@@ -24,6 +26,7 @@ from mojo.engineio.handshake import (
     read_facts,
     read_query,
 )
+from mojo.engineio.packet import Packet
 from mojo.engineio.server import EngineServer
 from mojo.engineio.session import CloseReason, EngineSession
 from mojo.engineio.site import EngineRequest
@@ -31,11 +34,12 @@ from mojo.engineio.transports.opening import check_upgrade, is_upgrade
 from mojo.engineio.transports.polling import PollingTransport
 from mojo.engineio.transports.websocket import WebSocketFactory, WebSocketTransport
 from mojo.engineio.upgrade import Upgrade
+from mojo.engineio.version3 import VERSION_3, VERSION_3_BASE64
+from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import EngineError, EngineErrorCode, PayloadTooLongError, RemoteError
 
 _log = Logger()
 
-_PROTOCOL = "4"
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}")
 
 
@@ -54,6 +58,7 @@ class EngineResource(Resource):
         self.engine = engine
         self.max_body = engine.options.max_payload
         self._websockets = WebSocketFactory(engine.clock, engine.options)
+        self._told_of_eio3 = False
 
     def render(self, request: Request) -> int:
         """Serve one request; the answer is always written here, never returned."""
@@ -121,41 +126,73 @@ class EngineResource(Resource):
             raise EngineError(
                 EngineErrorCode.BAD_REQUEST, detail="the transport and the Upgrade header disagree"
             )
-        if facts.get_query("EIO") != _PROTOCOL:
-            raise EngineError(EngineErrorCode.UNSUPPORTED_PROTOCOL_VERSION)
+        version = self._version_of(facts)
         if session is not None:
+            if session.handshake.protocol != version.number:
+                raise EngineError(
+                    EngineErrorCode.BAD_REQUEST, detail="the session speaks another EIO"
+                )
             self._check_visitor(session, facts)
         if upgrade:
             check_upgrade(request)
-            self._serve_websocket(request, facts, session)
+            self._serve_websocket(request, facts, session, version)
         else:
-            self._serve_polling(request, facts, session)
+            self._serve_polling(request, facts, session, version)
 
-    def _serve_polling(self, request: Request, facts: Facts, session: EngineSession | None) -> None:
+    def _version_of(self, facts: Facts) -> Version:
+        """
+        Choose the version of the protocol that a request speaks.
+
+        Version 3 had no ``EIO`` at first, so that a request without one is of that
+        version.
+
+        Raises:
+            EngineError: it is neither version 4 nor, where that is allowed, 3.
+        """
+        asked = facts.get_query("EIO")
+        if asked == "4":
+            return VERSION_4
+        is_old = asked in (None, "3")
+        if is_old and self.engine.options.allow_eio3:
+            return VERSION_3_BASE64 if facts.get_query("b64") else VERSION_3
+        detail = "neither EIO=4 nor EIO=3"
+        if is_old:
+            # Only once: an old client comes back for ever, and there may be many.
+            hint = "; allow_eio3 lets clients of Socket.IO 2 in"
+            detail = "Engine.IO 3" + ("" if self._told_of_eio3 else hint)
+            self._told_of_eio3 = True
+        raise EngineError(EngineErrorCode.UNSUPPORTED_PROTOCOL_VERSION, detail=detail)
+
+    def _serve_polling(
+        self, request: Request, facts: Facts, session: EngineSession | None, version: Version
+    ) -> None:
+        index = jsonp.read_index(facts.get_query("j"))
         if session is None:
-            session = self.engine.new_session(self._open_handshake(facts))
-            transport = PollingTransport(session, self.engine.options)
+            session = self.engine.new_session(self._open_handshake(facts, version))
+            transport = PollingTransport(session, self.engine.options, version)
             self.engine.start(session, transport)
-            transport.poll(request)
+            transport.poll(request, index)
             return
         if not isinstance(session.transport, PollingTransport):
             raise EngineError(
                 EngineErrorCode.BAD_REQUEST, detail="polling after the move to WebSocket"
             )
         if request.method == b"GET":
-            session.transport.poll(request)
+            session.transport.poll(request, index)
         elif request.method == b"POST":
-            self._receive(request, session, session.transport)
+            self._receive(request, session, session.transport, version, is_jsonp=index is not None)
         else:
             raise EngineError(EngineErrorCode.BAD_REQUEST, detail="neither GET nor POST")
 
     def _receive(
-        self, request: Request, session: EngineSession, transport: PollingTransport
+        self,
+        request: Request,
+        session: EngineSession,
+        transport: PollingTransport,
+        version: Version,
+        *,
+        is_jsonp: bool,
     ) -> None:
-        content_type = (request.getHeader(b"content-type") or b"").split(b";")[0].strip().lower()
-        if content_type == b"application/octet-stream":
-            session.fail(CloseReason.PARSE_ERROR, "a binary payload, which is Engine.IO 3")
-            raise EngineError(EngineErrorCode.BAD_REQUEST, detail="binary payload")
         assert request.content is not None
         body = request.content.read(self.max_body + 1)
         if len(body) > self.max_body:
@@ -175,20 +212,30 @@ class EngineResource(Resource):
                 # Said by a layer above while it read one of the packets.
                 self._refuse(request, EngineError(EngineErrorCode.BAD_REQUEST))
             else:
+                if is_jsonp:
+                    # The answer to a form is shown in a frame, where text/plain may be
+                    # offered as a download.
+                    request.setHeader(b"content-type", b"text/html; charset=UTF-8")
                 _answer(request, 200, b"ok")
 
-        transport.receive(body, answer)
+        is_binary = _content_type(request) == b"application/octet-stream"
+
+        def packets() -> Iterator[Packet]:
+            payload = jsonp.unwrap(body) if is_jsonp else body
+            yield from version.decode_payload(payload, is_binary=is_binary)
+
+        transport.receive(packets(), answer)
 
     def _serve_websocket(
-        self, request: Request, facts: Facts, session: EngineSession | None
+        self, request: Request, facts: Facts, session: EngineSession | None, version: Version
     ) -> None:
         if session is None:
-            session = self.engine.new_session(self._open_handshake(facts))
-            transport = self._websockets.accept(request, session)
+            session = self.engine.new_session(self._open_handshake(facts, version))
+            transport = self._websockets.accept(request, session, version)
             self.engine.start(session, transport)
         elif self._can_upgrade(session):
             assert isinstance(session.transport, PollingTransport)
-            candidate = self._websockets.accept(request, session)
+            candidate = self._websockets.accept(request, session, version)
             Upgrade(
                 session,
                 session.transport,
@@ -197,7 +244,7 @@ class EngineResource(Resource):
                 self.engine.options.upgrade_timeout,
             )
         else:
-            stray: WebSocketTransport = self._websockets.accept(request, session)
+            stray: WebSocketTransport = self._websockets.accept(request, session, version)
             stray.close(CloseReason.TRANSPORT_ERROR)
 
     def _can_upgrade(self, session: EngineSession) -> bool:
@@ -209,9 +256,11 @@ class EngineResource(Resource):
 
     # -- who is asking ------------------------------------------------------
 
-    def _open_handshake(self, facts: Facts) -> Handshake:
+    def _open_handshake(self, facts: Facts, version: Version) -> Handshake:
         engine = self.engine
-        return open_handshake(facts, engine.origins, engine.identify, engine.clock.seconds())
+        return open_handshake(
+            facts, engine.origins, engine.identify, engine.clock.seconds(), version.number
+        )
 
     def _check_visitor(self, session: EngineSession, facts: Facts) -> None:
         """
@@ -267,6 +316,11 @@ class EngineResource(Resource):
         body = json.dumps({"code": int(error.code), "message": error.message})
         request.setHeader(b"content-type", b"application/json")
         _answer(request, error.status, body.encode("utf-8"))
+
+
+def _content_type(request: Request) -> bytes:
+    header: bytes = request.getHeader(b"content-type") or b""
+    return header.split(b";")[0].strip().lower()
 
 
 def _answer(request: Request, status: int, body: bytes) -> None:

@@ -20,7 +20,7 @@ from mojo.engineio.handshake import (
     Origins,
     identify_nobody,
 )
-from mojo.engineio.heartbeat import Heartbeat
+from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.session import CloseReason, EngineSession, Receiver, Transport
@@ -65,6 +65,9 @@ class EngineServer:
             self.options.ping_timeout,
             EngineSession.ping,
             _heartbeat_lost,
+        )
+        self.client_heartbeat: ClientHeartbeat[EngineSession] = ClientHeartbeat(
+            clock, self.options.ping_interval, self.options.ping_timeout, _heartbeat_lost
         )
         self._receiver = receiver
         self._new_id = new_id
@@ -126,6 +129,7 @@ class EngineServer:
         """End what is left after `stop`, and every timer."""
         self._lingering.expire_all()
         self.heartbeat.clear()
+        self.client_heartbeat.clear()
 
     def reopen(self) -> None:
         """Take new sessions again."""

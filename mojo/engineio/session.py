@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mojo.engineio.handshake import Handshake
-from mojo.engineio.heartbeat import Heartbeat
+from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat, Watch
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet, PacketType, message
 from mojo.engineio.payload import SEPARATOR
@@ -111,6 +111,7 @@ class SessionHost(Protocol):
     clock: IReactorTime
     options: EngineOptions
     heartbeat: Heartbeat[EngineSession]
+    client_heartbeat: ClientHeartbeat[EngineSession]
 
     def flush_soon(self, session: EngineSession) -> None:
         """Call ``session.flush()`` when the reactor's turn ends."""
@@ -137,6 +138,7 @@ class EngineSession:
     __slots__ = (
         "__weakref__",
         "_flush_pending",
+        "_heartbeat",
         "_host",
         "_outbox",
         "_paused",
@@ -163,6 +165,9 @@ class EngineSession:
         self._outbox: list[Packet] = []
         self._flush_pending = False
         self._paused = False
+        self._heartbeat: Watch[EngineSession] = (
+            host.heartbeat if handshake.protocol == 4 else host.client_heartbeat
+        )
 
     def __repr__(self) -> str:
         return f"<EngineSession {self.state.value} from {self.handshake.address}>"
@@ -184,7 +189,7 @@ class EngineSession:
             "maxPayload": options.max_payload,
         }
         self._outbox.append(Packet(PacketType.OPEN, json.dumps(facts, separators=(",", ":"))))
-        self._host.heartbeat.start(self)
+        self._heartbeat.start(self)
         try:
             self._receiver = receiver(self)
         except Exception:
@@ -231,7 +236,7 @@ class EngineSession:
         if self.state is not SessionState.OPEN:
             return
         self.state = SessionState.CLOSING
-        self._host.heartbeat.stop(self)
+        self._heartbeat.stop(self)
         self._abandon_upgrade()
         if self.transport.closes_in_band:
             self._outbox.append(Packet(PacketType.CLOSE))
@@ -249,7 +254,7 @@ class EngineSession:
         """
         if self.state is SessionState.OPEN and not self._paused:
             self._paused = True
-            self._host.heartbeat.stop(self)
+            self._heartbeat.stop(self)
             self.transport.pause_reading()
 
     def resume(self) -> None:
@@ -257,7 +262,7 @@ class EngineSession:
         if self._paused:
             self._paused = False
             if self.state is SessionState.OPEN:
-                self._host.heartbeat.start(self)
+                self._heartbeat.start(self)
                 self.transport.resume_reading()
 
     def fail(self, reason: CloseReason, detail: str) -> None:
@@ -320,13 +325,16 @@ class EngineSession:
                 self._receiver.message_received(packet.data)
             except Exception:
                 _log.failure("a message from {address} failed", address=self._address)
-        elif packet.type is PacketType.PONG:
+        elif packet.type is PacketType.PONG and self.handshake.protocol == 4:
             self._host.heartbeat.pong_received(self)
         elif packet.type is PacketType.CLOSE:
             self.lose(CloseReason.TRANSPORT_CLOSE)
-        elif packet.type is PacketType.PING:
-            # "invalid heartbeat direction": since v4 only the server pings.
-            self.fail(CloseReason.TRANSPORT_ERROR, "the client sent a ping")
+        elif packet.type is PacketType.PING and self.handshake.protocol == 3:
+            self._heartbeat.start(self)
+            self.send_packets((Packet(PacketType.PONG, packet.data),))
+        elif packet.type in (PacketType.PING, PacketType.PONG):
+            # "invalid heartbeat direction": in v3 the client pings, since v4 the server.
+            self.fail(CloseReason.TRANSPORT_ERROR, f"the client sent a {packet.type.name}")
         elif packet.type is not PacketType.NOOP:
             self.fail(CloseReason.PARSE_ERROR, f"unexpected {packet.type.name} packet")
 
@@ -354,7 +362,7 @@ class EngineSession:
 
     def _end(self, reason: CloseReason) -> None:
         self.state = SessionState.CLOSED
-        self._host.heartbeat.stop(self)
+        self._heartbeat.stop(self)
         self._host.forget(self)
         self._outbox.clear()
         self._abandon_upgrade()

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from mojo.engineio.packet import Packet as EnginePacket
-from mojo.engineio.session import CloseReason, EngineSession
-from mojo.errors import PacketError
+from mojo.engineio.session import CloseReason, EngineSession, SessionState
+from mojo.errors import ConnectionRefused, PacketError
 from mojo.socketio.connection import Connection, ConnectionState
+from mojo.socketio.dialect import Query, dialect_of
 from mojo.socketio.namespace import Namespace
 from mojo.socketio.options import SocketOptions
-from mojo.socketio.packet import Packet, PacketType
+from mojo.socketio.packet import ROOT, Packet, PacketType
 from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
 
@@ -58,6 +59,7 @@ class Client:
 
     Attributes:
         user_id: the login of the handshake, until the visitor logs out.
+        dialect: how it speaks.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Client:
         "_paused",
         "_route",
         "_server",
+        "dialect",
         "session",
         "user_id",
     )
@@ -74,6 +77,7 @@ class Client:
     def __init__(self, server: ClientHost, route: Route, session: EngineSession) -> None:
         self.session = session
         self.user_id = session.handshake.user_id
+        self.dialect = dialect_of(session.handshake.protocol)
         self._server = server
         self._route = route
         self._decoder = server.parser.decoder(server.options.max_attachments)
@@ -93,10 +97,11 @@ class Client:
             if packet is not None:
                 if isinstance(data, bytes):
                     self._server.attachments_complete(self)
-                self._dispatch(packet)
+                self._dispatch(packet, self.dialect.take_query(packet))
             else:
                 # Attachments are only gathered for who may send them (CVE-2026-48804).
                 assert self._decoder.pending is not None
+                self.dialect.take_query(self._decoder.pending)
                 self._connection_for(self._decoder.pending)
                 self._server.attachment_awaited(self)
         except PacketError as exc:
@@ -108,9 +113,21 @@ class Client:
         for connection in list(self._connections.values()):
             connection.ended(reason)
 
-    def _dispatch(self, packet: Packet) -> None:
+    def join_root(self) -> None:
+        """
+        Connect a client that expects it to ``"/"``.
+
+        A mount may have no such namespace.  Then nothing is said of it, since these clients
+        take a refusal there for one of all their namespaces.
+        """
+        if self.session.state is SessionState.OPEN:
+            namespace = self._route(ROOT, {})
+            if namespace is not None:
+                self._join(namespace, ROOT, {}, {})
+
+    def _dispatch(self, packet: Packet, query: Query) -> None:
         if packet.type is PacketType.CONNECT and packet.namespace not in self._connections:
-            self._connect(packet)
+            self._connect(packet, query)
             return
         connection = self._connection_for(packet)
         if connection is None:
@@ -143,9 +160,9 @@ class Client:
             return None
         raise PacketError(f"{packet.type.name} for a namespace that was not joined")
 
-    def _connect(self, packet: Packet) -> None:
+    def _connect(self, packet: Packet, query: Query) -> None:
         self._left.pop(packet.namespace, None)
-        auth = packet.data if isinstance(packet.data, dict) else {}
+        auth = self.dialect.auth_of(packet, query)
         if len(self._connections) >= self._server.options.max_namespaces:
             self._refuse(packet.namespace, "Too many namespaces")
             return
@@ -153,12 +170,15 @@ class Client:
         if namespace is None:
             self._refuse(packet.namespace, "Invalid namespace")
             return
-        connection = namespace.connect(self, packet.namespace, auth)
-        self._connections[packet.namespace] = connection
+        self._join(namespace, packet.namespace, auth, query)
+
+    def _join(self, namespace: Namespace, name: str, auth: dict[str, Any], query: Query) -> None:
+        connection = self._connections[name] = namespace.connect(self, name, auth, query)
         connection.open()
 
     def _refuse(self, name: str, why: str) -> None:
-        self.send(self._server.parser.connect_error(why).packets(name))
+        refusal = self.dialect.refused(self._server.parser, ConnectionRefused(why))
+        self.send(refusal.packets(name))
 
     # -- from the server ----------------------------------------------------
 

@@ -24,11 +24,7 @@ from twisted.python.failure import Failure
 
 from mojo.calls import run, settled
 from mojo.engineio.session import CloseReason
-from mojo.errors import (
-    ConnectionRefused,
-    Disconnected,
-    UnsendableError,
-)
+from mojo.errors import ConnectionRefused, Disconnected, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, IncomingEvent, event_name, report
@@ -59,6 +55,7 @@ class Connection:
 
     Attributes:
         id: the id that the client knows; other clients may know it too.
+        label: what the log calls it.
         namespace: where it is connected.
         client: what carries it, with the client's other namespaces.
         wire_name: the namespace's name on the wire: an app is ``"/"`` on its own path.
@@ -78,6 +75,7 @@ class Connection:
         "data",
         "handler",
         "id",
+        "label",
         "namespace",
         "request",
         "state",
@@ -89,6 +87,7 @@ class Connection:
         self, namespace: Home, client: Carrier, wire_name: str, cid: str, request: SocketRequest
     ) -> None:
         self.id = cid
+        self.label = client.dialect.label(cid)
         self.namespace = namespace
         self.client = client
         self.wire_name = wire_name
@@ -107,7 +106,7 @@ class Connection:
         self.handler: AppObject
 
     def __repr__(self) -> str:
-        return f"<Connection {self.id} in {self.namespace.name}, {self.state.value}>"
+        return f"<Connection {self.label} in {self.namespace.name}, {self.state.value}>"
 
     @property
     def session_id(self) -> str | None:
@@ -169,7 +168,7 @@ class Connection:
             return
         self.state = ConnectionState.OPEN
         self.client.joined()
-        self._write(self.namespace.parser.connect({"sid": self.id}))
+        self._write(self.client.dialect.connected(self.namespace.parser, {"sid": self.id}))
         held, self._held = self._held, []
         for message in held:
             self.send(message)
@@ -185,11 +184,12 @@ class Connection:
     def _refuse(self, refusal: ConnectionRefused) -> None:
         if self.state is not ConnectionState.OPENING:
             return
+        dialect, parser = self.client.dialect, self.namespace.parser
         try:
-            answer = self.namespace.parser.connect_error(refusal.message, refusal.data)
+            answer = dialect.refused(parser, refusal)
         except UnsendableError:
             self.report(Failure(), "on_open")
-            answer = self.namespace.parser.connect_error(refusal.message)
+            answer = dialect.refused(parser, ConnectionRefused(refusal.message))
         self.state = ConnectionState.CLOSED
         self._forget(DisconnectReason.SERVER_NAMESPACE)
         self._write(answer)
@@ -324,7 +324,7 @@ class Connection:
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""
         if not self._acks.received(ack_id, args):
-            _log.debug("{app}: {cid} acknowledged nothing", app=self.namespace.name, cid=self.id)
+            _log.debug("{app}: {cid} acknowledged nothing", app=self.namespace.name, cid=self.label)
 
     def ended(self, reason: str) -> None:
         """Note that the connection is gone; the app is told after its last event."""
@@ -370,7 +370,7 @@ class Connection:
         """Log what the app's code raised, and hand it to the app's ``on_error``."""
         # There is none if it could not be made.
         handler: AppObject | None = getattr(self, "handler", None)
-        return report(self.namespace.name, self.id, handler, failure, where)
+        return report(self.namespace.name, self.label, handler, failure, where)
 
     # -- within -------------------------------------------------------------
 

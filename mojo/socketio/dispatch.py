@@ -59,7 +59,7 @@ class AppObject(Protocol):
 class Receiver(Protocol):
     """The connection that an event came on."""
 
-    id: str
+    label: str
 
     @property
     def app_object(self) -> AppObject:
@@ -154,7 +154,7 @@ class Dispatch:
                 "{blocked:.2f} s of it",
                 app=app,
                 event=self._event.name,
-                cid=self._receiver.id,
+                cid=self._receiver.label,
                 took=took,
                 blocked=self._blocked,
             )
@@ -206,7 +206,7 @@ def report(app: str, cid: str, handler: AppObject | None, failure: Failure, wher
 
     Args:
         app: the namespace's name.
-        cid: the connection's id.
+        cid: what the log calls the connection.
         handler: the app's object, if there is one.
         failure: what was raised.
         where: the event or hook.

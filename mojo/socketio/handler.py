@@ -66,7 +66,7 @@ class MojoSocketHandler(SocketOperator):
 
     def __repr__(self) -> str:
         connection = self._connection
-        return f"<{type(self).__name__} {connection.id} in {connection.namespace.name}>"
+        return f"<{type(self).__name__} {connection.label} in {connection.namespace.name}>"
 
     # -- hooks --------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mojo.socketio.adapter import Adapter, LocalAdapter
 from mojo.socketio.connection import Connection
+from mojo.socketio.dialect import Query
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
@@ -166,10 +167,22 @@ class Namespace:
         """Give itself: it is an `Audience` of one."""
         return (self,)
 
-    def connect(self, client: Carrier, wire_name: str, auth: dict[str, Any]) -> Connection:
-        """Make a connection; its ``open`` must follow at once."""
-        request = SocketRequest(client.session.handshake, auth, client.user_id)
-        connection = Connection(self, client, wire_name, self._host.new_id(), request)
+    def connect(
+        self, client: Carrier, wire_name: str, auth: dict[str, Any], query: Query
+    ) -> Connection:
+        """
+        Make a connection; its ``open`` must follow at once.
+
+        Args:
+            client: whose it is.
+            wire_name: the namespace's name as the client knows it.
+            auth: see `SocketRequest`.
+            query: see `SocketRequest`.
+        """
+        session = client.session
+        request = SocketRequest(session.handshake, auth, client.user_id, query)
+        cid = client.dialect.make_id(session.eid, wire_name, self._host.new_id)
+        connection = Connection(self, client, wire_name, cid, request)
         # Before the app is asked, so that what it sends to everyone in on_open reaches
         # the newcomer too; nothing leaves before the client was told it is connected.
         self._present += 1

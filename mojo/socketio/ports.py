@@ -16,6 +16,7 @@ from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import EngineSession
 from mojo.socketio import dispatch
 from mojo.socketio.adapter import Adapter
+from mojo.socketio.dialect import Dialect
 from mojo.socketio.operator import BroadcastOperator, Place
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
@@ -30,6 +31,7 @@ class Carrier(Protocol):
 
     session: EngineSession
     user_id: str | None
+    dialect: Dialect
 
     def send(self, packets: Iterable[EnginePacket]) -> None:
         """Send Engine.IO packets."""

@@ -35,15 +35,24 @@ class SocketRequest:
     ``secure``, ``issued``.
 
     Attributes:
-        auth: what the client gave as ``auth``, an object; ``{}`` if nothing.
+        auth: what the client gave as ``auth``, an object; ``{}`` if nothing.  Of a
+            Socket.IO 2 client, the query of the namespace's name.
         handshake: the facts behind the other attributes.
         user_id: the login when the client connected here; ``None`` if it had logged out
             since the handshake.
     """
 
-    __slots__ = ("auth", "handshake", "user_id")
+    __slots__ = ("_query", "auth", "handshake", "user_id")
 
-    def __init__(self, handshake: Handshake, auth: dict[str, Any], user_id: str | None) -> None:
+    def __init__(
+        self,
+        handshake: Handshake,
+        auth: dict[str, Any],
+        user_id: str | None,
+        query: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        # In Socket.IO 2 the namespace's query came with the URL's.
+        self._query = {**handshake.query, **query} if query else handshake.query
         self.handshake = handshake
         self.auth = auth
         self.user_id = user_id
@@ -59,7 +68,8 @@ class SocketRequest:
             "address": self.address,
             "issued": self.issued,
             "path": self.path,
-            "query": self.query,
+            # Not a namespace's query, which is a Socket.IO 2 client's auth.
+            "query": {name: values[-1] for name, values in self.handshake.query.items()},
             "secure": self.secure,
         }
 
@@ -103,12 +113,12 @@ class SocketRequest:
     @property
     def arguments(self) -> Mapping[str, tuple[str, ...]]:
         """The URL query's fields with all their values."""
-        return self.handshake.query
+        return self._query
 
     @property
     def query(self) -> dict[str, str]:
         """The URL query's fields, each with its last value."""
-        return {name: values[-1] for name, values in self.handshake.query.items()}
+        return {name: values[-1] for name, values in self._query.items()}
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -121,7 +131,7 @@ class SocketRequest:
     def get_argument(self, name: str, default: str) -> str: ...
     def get_argument(self, name: str, default: str | None = None) -> str | None:
         """Give a field of the URL's query, its last value if it has several."""
-        values = self.handshake.query.get(name)
+        values = self._query.get(name)
         return values[-1] if values else default
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:

@@ -206,7 +206,11 @@ class SocketServer:
             return self.resolve(prefix if name == ROOT and prefix else prefix + name, auth)
 
         def receiver(session: EngineSession) -> Client:
-            return Client(self, route, session)
+            client = Client(self, route, session)
+            if client.dialect.joins_root:
+                # Not before the session has it: what the app does then may end both.
+                self.clock.callLater(0, client.join_root)
+            return client
 
         engine = EngineServer(receiver, self.clock, options, identify=identify)
         self._engines.append(engine)

@@ -23,6 +23,7 @@ class Sender(Protocol):
     """A connection, as this operator sees it."""
 
     id: str
+    label: str
 
     @property
     def audience(self) -> Audience:
@@ -58,7 +59,7 @@ class SocketOperator:
         self._flags = flags
 
     def __repr__(self) -> str:
-        return f"<SocketOperator for {self._connection.id}>"
+        return f"<SocketOperator for {self._connection.label}>"
 
     @property
     def volatile(self) -> SocketOperator:

@@ -17,7 +17,7 @@ from twisted.web.http import CACHED
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
-from mojo.engineio.transports.polling import accepts_gzip
+from mojo.engineio.transports.coding import choose_coding
 
 #: Where npm puts the files, below the folder that it was told to install into.
 DIST = Path("node_modules", "socket.io-client", "dist")
@@ -68,7 +68,8 @@ class ClientFile(Resource):
         request.setHeader(b"vary", b"Accept-Encoding")
         if request.setETag(file.etag) is CACHED:
             return b""
-        if accepts_gzip(request):
+        accepted = (request.getHeader(b"accept-encoding") or b"").decode("latin-1")
+        if choose_coding(accepted, ("gzip",)) is not None:
             request.setHeader(b"content-encoding", b"gzip")
             return file.compressed
         return file.body

@@ -127,6 +127,37 @@ class MsgpackTests(ServerTestCase):
         self.assertEqual(self.server.output.count("ValueError: as asked"), 6)
 
 
+class OldClientTests(ServerTestCase):
+    """The official client of Socket.IO 2, in Node and in a browser."""
+
+    skip = NO_NODE
+    arguments = ("--settings", "SOCKET_IO.allow_eio3=True")
+
+    async def scenario(self, name: str) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "old.mjs", name, self.base))
+
+    async def test_exchange(self) -> None:
+        await self.scenario("exchange")
+
+    async def test_binary(self) -> None:
+        await self.scenario("binary")
+
+    async def test_upgrade(self) -> None:
+        await self.scenario("upgrade")
+
+    async def test_namespaces(self) -> None:
+        await self.scenario("namespaces")
+
+    async def test_two_generations(self) -> None:
+        await self.scenario("generations")
+
+    async def test_browser(self) -> None:
+        """XMLHttpRequest, WebSocket, and JSONP."""
+        await self.succeed(start(NODE, HERE / "js" / "old_browser.mjs", self.base, CHROMIUM))
+
+    test_browser.skip = NO_BROWSER  # type: ignore[attr-defined]
+
+
 class PythonClientTests(ServerTestCase):
     """The client of python-socketio."""
 

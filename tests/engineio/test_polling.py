@@ -1,9 +1,11 @@
 """Long-polling through a real Site: handshake, GET and POST, overlap, limits, end."""
 
 import gzip
+import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.engineio.packet import message
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
 from tests.wire import http_request
 
@@ -139,14 +141,51 @@ class CompressionTests(SynchronousTestCase):
         return endpoint.get(uri, **headers)
 
     def test_gzip(self) -> None:
-        response = self.answer("deflate, gzip;q=0.8")
+        response = self.answer("deflate;q=0.8, gzip")
         self.assertEqual(response.header("content-encoding"), "gzip")
         self.assertEqual(gzip.decompress(response.body), b"4" + b"x" * 2000)
         self.assertLess(len(response.body), 100)
         self.assertEqual(response.header("vary"), "Accept-Encoding")
 
+    def test_deflate(self) -> None:
+        """What the client likes best; of two that it likes equally, gzip."""
+        response = self.answer("br, deflate, gzip;q=0.8")
+        self.assertEqual(response.header("content-encoding"), "deflate")
+        self.assertEqual(zlib.decompress(response.body), b"4" + b"x" * 2000)
+        for accept in ("deflate, gzip", "*", "deflate;q=x, gzip"):
+            self.assertEqual(self.answer(accept).header("content-encoding"), "gzip", accept)
+
+    def test_packets_that_are_not_compressed(self) -> None:
+        """A body is compressed if one of its packets may be."""
+        for flags, expected in (
+            ((False,), None),
+            ((False, False), None),
+            ((False, True), "gzip"),
+        ):
+            endpoint = Endpoint()
+            uri = endpoint.open_polling()
+            packets = [message("x" * 2000) for _ in flags]
+            for packet, flag in zip(packets, flags, strict=True):
+                packet.compress = flag
+            endpoint.session.send_packets(packets)
+            endpoint.turn()
+            response = endpoint.get(uri, Accept_Encoding="gzip")
+            self.assertEqual(response.header("content-encoding"), expected)
+
+    def test_packets_of_other_bodies(self) -> None:
+        """What counts is what is in the body, not what still waits."""
+        endpoint = Endpoint(max_payload=3000)
+        uri = endpoint.open_polling()
+        packets = [message("x" * 2000), message("y" * 2000)]
+        packets[0].compress = False
+        endpoint.session.send_packets(packets)
+        endpoint.turn()
+        for expected in (None, "gzip"):
+            response = endpoint.get(uri, Accept_Encoding="gzip")
+            self.assertEqual(response.header("content-encoding"), expected)
+
     def test_not_accepted(self) -> None:
-        for accept in (None, "identity", "gzip;q=0", "gzip; q=0.000", "br, deflate"):
+        for accept in (None, "identity", "gzip;q=0", "gzip; q=0.000", "br, zstd", "*;q=0"):
             response = self.answer(accept)
             self.assertIsNone(response.header("content-encoding"), accept)
             self.assertEqual(len(response.body), 2001)

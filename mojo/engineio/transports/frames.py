@@ -8,10 +8,11 @@ masks come in as arguments.
 
 from __future__ import annotations
 
-from mojo.engineio.packet import Packet, encode_text
+from collections.abc import Callable
 
-_FIN_TEXT = 0x81
-_FIN_BINARY = 0x82
+from mojo.engineio.packet import Packet
+from mojo.engineio.versions import VERSION_4, Version
+
 _MASKED = 0x80
 
 
@@ -51,19 +52,20 @@ def mask_frame(first_byte: int, payload: bytes, mask: bytes) -> bytes:
 
 
 def frame_of(packet: Packet) -> bytes:
-    """Give, and remember on the packet, the frame that carries it."""
+    """Give, and remember on the packet, the frame that carries it in version 4."""
     frame = packet.frame_form
     if frame is None:
-        if isinstance(packet.data, bytes):
-            frame = encode_frame(_FIN_BINARY, packet.data)
-        else:
-            frame = encode_frame(_FIN_TEXT, encode_text(packet).encode("utf-8"))
-        packet.frame_form = frame
+        frame = packet.frame_form = encode_frame(*VERSION_4.encode_message(packet))
     return frame
 
 
 def masked_frame_of(packet: Packet, mask: bytes) -> bytes:
     """Give the frame that carries a packet from a client, which is the mask's own."""
-    if isinstance(packet.data, bytes):
-        return mask_frame(_FIN_BINARY, packet.data, mask)
-    return mask_frame(_FIN_TEXT, encode_text(packet).encode("utf-8"), mask)
+    return mask_frame(*VERSION_4.encode_message(packet), mask)
+
+
+def framer_of(version: Version) -> Callable[[Packet], bytes]:
+    """Give the function that makes a session's frames."""
+    if version is VERSION_4:
+        return frame_of
+    return lambda packet: encode_frame(*version.encode_message(packet))

@@ -8,21 +8,18 @@ ends the session, since packets could overtake each other (Engine.IO protocol v4
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from mojo.engineio import jsonp
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet, PacketType
-from mojo.engineio.payload import decode_payload, encode_payload
 from mojo.engineio.session import CloseReason, TransportOwner
+from mojo.engineio.transports.coding import CODINGS, choose_coding
+from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import EngineError, EngineErrorCode, RemoteError
-
-# Level 1: the reactor waits while it runs, and text that repeats itself shrinks
-# nearly as well as at the default level in a third of the time.
-_GZIP_LEVEL = 1
 
 
 class PollingTransport:
@@ -32,15 +29,20 @@ class PollingTransport:
     Args:
         owner: the session.
         options: the server's.
+        version: the session's version of the protocol.
     """
 
     name = "polling"
     closes_in_band = True
 
-    def __init__(self, owner: TransportOwner, options: EngineOptions) -> None:
+    def __init__(
+        self, owner: TransportOwner, options: EngineOptions, version: Version = VERSION_4
+    ) -> None:
         self.owner = owner
         self._options = options
+        self._version = version
         self._get: Request | None = None
+        self._jsonp: str | None = None
         self._uploads = 0
         self._closed = False
         self._paused = False
@@ -51,16 +53,20 @@ class PollingTransport:
         """Whether a GET is waiting."""
         return self._get is not None
 
-    def poll(self, request: Request) -> None:
+    def poll(self, request: Request, jsonp_index: str | None = None) -> None:
         """
         Take a GET, which waits here until there are packets for it.
 
+        Args:
+            request: the GET.
+            jsonp_index: the number of the page's function, if the answer is a script.
         Raises:
             EngineError: another GET is waiting; the session has then failed.
         """
         if self._get is not None:
             self._fail("two GET requests at once")
         self._get = request
+        self._jsonp = jsonp_index
         request.notifyFinish().addErrback(self._get_aborted, request)
         self.owner.transport_ready()
 
@@ -79,19 +85,19 @@ class PollingTransport:
         """Note that a POST was answered, or broke off."""
         self._uploads -= 1
 
-    def receive(self, body: bytes, answer: Callable[[], None]) -> None:
+    def receive(self, packets: Iterable[Packet], answer: Callable[[], None]) -> None:
         """
         Take the packets of a POST.
 
         Args:
-            body: the whole request body.
+            packets: they may be read while they are taken.
             answer: sends the client its ``ok``; called when the client may send
                 more, which is later than now if reading is paused.
         Raises:
-            RemoteError: the body cannot be read; the session has then failed.
+            RemoteError: one cannot be read; the session has then failed.
         """
         try:
-            for packet in decode_payload(body):
+            for packet in packets:
                 self.owner.packet_received(packet)
         except RemoteError as exc:
             self.owner.transport_failed(self, CloseReason.PARSE_ERROR, str(exc))
@@ -103,20 +109,31 @@ class PollingTransport:
 
     def write(self, packets: list[Packet]) -> int:
         """Answer the waiting GET; see `Transport`."""
-        body, count = encode_payload(packets, self._options.max_payload)
         request, self._get = self._get, None
         assert request is not None
-        request.setHeader(b"content-type", b"text/plain; charset=UTF-8")
+        index = self._jsonp
+        body, taken, is_binary = self._version.encode_payload(
+            packets,
+            self._options.max_payload,
+            allow_binary=index is None,
+        )
+        content_type = b"application/octet-stream" if is_binary else b"text/plain; charset=UTF-8"
+        if index is not None:
+            body = jsonp.wrap(index, body)
+            content_type = b"text/javascript; charset=UTF-8"
+        request.setHeader(b"content-type", content_type)
         threshold = self._options.http_compression
-        if threshold and len(body) >= threshold:
+        # A body is compressed if any packet in it may be: the other packets are in it too.
+        if threshold and len(body) >= threshold and any(p.compress for p in packets[:taken]):
             request.responseHeaders.addRawHeader(b"vary", b"Accept-Encoding")
-            if accepts_gzip(request):
-                body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-                request.setHeader(b"content-encoding", b"gzip")
+            coding = choose_coding((request.getHeader(b"accept-encoding") or b"").decode("latin-1"))
+            if coding is not None:
+                body = CODINGS[coding](body)
+                request.setHeader(b"content-encoding", coding.encode("ascii"))
         request.setHeader(b"content-length", b"%d" % len(body))
         request.write(body)
         request.finish()
-        return count
+        return taken
 
     def nudge(self) -> None:
         """Answer a waiting GET with a noop packet."""
@@ -152,16 +169,3 @@ class PollingTransport:
     def _fail(self, detail: str) -> None:
         self.owner.transport_failed(self, CloseReason.TRANSPORT_ERROR, detail)
         raise EngineError(EngineErrorCode.BAD_REQUEST, detail=detail)
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Tell whether a client takes a body that is compressed with gzip."""
-    header = (request.getHeader(b"accept-encoding") or b"").decode("latin-1").lower()
-    for item in header.split(","):
-        coding, _, parameter = item.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            try:
-                return float(parameter.partition("=")[2] or 1) > 0
-            except ValueError:
-                return False
-    return False

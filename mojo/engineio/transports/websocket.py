@@ -8,6 +8,7 @@ on the frames that the client sends.  The opening handshake is checked before it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -21,14 +22,15 @@ from zope.interface import implementer
 
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.options import EngineOptions
-from mojo.engineio.packet import Packet, decode_text, message
+from mojo.engineio.packet import Packet
 from mojo.engineio.session import CloseReason, TransportOwner
 from mojo.engineio.site import EngineChannel
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.fragments import Fragments
-from mojo.engineio.transports.frames import frame_of
+from mojo.engineio.transports.frames import frame_of, framer_of
 from mojo.engineio.transports.opening import opening_handshake
 from mojo.engineio.transports.silence import Silence
+from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import PacketError
 
 _CLOSE_CODES = {
@@ -49,6 +51,7 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     Attributes:
         owner: whom it reports to: an upgrade, then its session.
+        version: the session's version of the protocol.
     """
 
     name = "websocket"
@@ -60,6 +63,7 @@ class WebSocketTransport(WebSocketServerProtocol):
     CONFIG_ATTRS: list[str] = []  # noqa: RUF012
 
     owner: TransportOwner
+    version: Version = VERSION_4
     factory: WebSocketFactory
     transport: Any
 
@@ -71,6 +75,7 @@ class WebSocketTransport(WebSocketServerProtocol):
         self._paused_by_owner = False
         self._paused_by_peer = False
         self._fragments = Fragments()
+        self._frame: Callable[[Packet], bytes] = frame_of
 
     # -- Transport ----------------------------------------------------------
 
@@ -81,7 +86,7 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     def write(self, packets: list[Packet]) -> int:
         """Write all the packets as frames; see `Transport`."""
-        self.transport.writeSequence([frame_of(packet) for packet in packets])
+        self.transport.writeSequence([self._frame(packet) for packet in packets])
         return len(packets)
 
     def close(self, reason: CloseReason) -> None:
@@ -206,7 +211,7 @@ class WebSocketTransport(WebSocketServerProtocol):
             return
         data = self._fragments.message()
         try:
-            packet = message(data) if isinstance(data, bytes) else decode_text(data)
+            packet = self.version.decode_message(data)
         except PacketError as exc:
             self._fail(CloseReason.PARSE_ERROR, str(exc))
         else:
@@ -252,7 +257,9 @@ class WebSocketFactory(WebSocketServerFactory):
             "WebSocketTransport", (WebSocketTransport,), settings
         )
 
-    def accept(self, request: Request, owner: TransportOwner) -> WebSocketTransport:
+    def accept(
+        self, request: Request, owner: TransportOwner, version: Version = VERSION_4
+    ) -> WebSocketTransport:
         """
         Take the connection of a request over and complete the opening handshake.
 
@@ -260,10 +267,13 @@ class WebSocketFactory(WebSocketServerFactory):
             request: an upgrade request that passed `check_upgrade`; it must not be
                 written to afterwards.
             owner: whom the transport reports to.
+            version: the session's version of the protocol.
         """
         transport = self._transport_class()
         transport.factory = self
         transport.owner = owner
+        transport.version = version
+        transport._frame = framer_of(version)
         _take_over(request, transport)
         transport.dataReceived(opening_handshake(request))
         return transport
