@@ -353,7 +353,8 @@ class MojoService(MultiService, BroadcastOperator):
             return None
         folder = (self._path / setting).resolve()
         # Whatever is in it can be had by everybody: secrets and code must not be.
-        if (self._path / "Apps").is_relative_to(folder):
+        apps = self._path / "Apps"
+        if apps.is_relative_to(folder) or folder.parent == apps:
             raise ProjectError(f"STATIC_PATH = {setting!r} would serve the project's own files")
         return folder
 

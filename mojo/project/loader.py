@@ -97,11 +97,13 @@ def _app_names(folder: Path, settings: Settings) -> list[str]:
             _check_app_name(app)
         return [app.name for app in apps]
     for name in settings.installed_apps:
+        problem = None
         if parent / name not in folders:
-            raise ProjectError(
-                f"{folder / 'settings.py'}: INSTALLED_APPS names {name!r}, "
-                f"but there is no folder {parent / name}"
-            )
+            problem = f", but there is no folder {parent / name}"
+        elif settings.installed_apps.count(name) > 1:
+            problem = " twice"
+        if problem is not None:
+            raise ProjectError(f"{folder / 'settings.py'}: INSTALLED_APPS names {name!r}{problem}")
         _check_app_name(parent / name)
     return list(settings.installed_apps)
 

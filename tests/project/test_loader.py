@@ -57,6 +57,12 @@ class LoadTests(LoaderTestCase):
         path = self.project({"settings.py": "DEBUG = True\nINSTALLED_APPS = ['Nope']\n"})
         self.refused(path, "settings.py: INSTALLED_APPS names 'Nope'", "Apps/Nope")
 
+    def test_app_named_twice(self) -> None:
+        name = unique("A")
+        settings = f"DEBUG = True\nINSTALLED_APPS = ['{name}', '{name}']\n"
+        path = self.project({f"Apps/{name}/urls.py": "urlpatterns = []", "settings.py": settings})
+        self.refused(path, f"settings.py: INSTALLED_APPS names '{name}' twice")
+
     def test_app_that_cannot_be_one(self) -> None:
         """A folder that would be an app but for its name is not passed over."""
         files = {"Apps/my-app/socket_handlers.py": HANDLER}

@@ -147,10 +147,16 @@ class StaticTests(FolderMixin, TestCase):
 
     def test_what_must_not_be_served(self) -> None:
         """Not the project: its settings hold the secret."""
-        for path in (".", "..", "/", "Apps", "static/.."):
+        for path in (".", "..", "/", "Apps", "static/..", "Apps/Chat"):
             with self.assertRaises(ProjectError) as caught:
                 make_service(path=self.folder, static_path=path)
             self.assertIn(f"STATIC_PATH = {path!r}", str(caught.exception))
+
+    async def test_folder_in_an_app(self) -> None:
+        """Of an app, what is not its code may be."""
+        self.write("Apps/Chat/static/a.css", "a {}")
+        self.browser = Browser(make_service(path=self.folder, static_path="Apps/Chat/static"))
+        self.assertEqual((await self.get("/static/a.css")).text, "a {}")
 
     def test_turned_off(self) -> None:
         service = make_service(path=self.folder, static_path=None, template_path=None)
