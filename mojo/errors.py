@@ -13,6 +13,7 @@ mend::
      |    +-- HeadTooLongError     a request's URL or header is too long
      |    +-- EngineError          an Engine.IO request is refused, with a code
      |    +-- EventArgumentsError  an event with too few or too many arguments
+     |         +-- InvalidArgumentsError  arguments that do not fit their annotations
      +-- LocalError                the operator or the app author can mend it
           +-- SettingsError        one or more settings are wrong
           +-- ProjectError         the project on disk cannot be loaded
@@ -113,7 +114,32 @@ class EngineError(RemoteError):
 
 
 class EventArgumentsError(RemoteError):
-    """A client emitted an event with a number of arguments that its method does not take."""
+    """
+    A client emitted an event with a number of arguments that its method does not take.
+
+    Attributes:
+        answer: the acknowledgement's argument, if nothing else answers; ``None`` sends none.
+    """
+
+    answer: Any = None
+
+
+class InvalidArgumentsError(EventArgumentsError):
+    """
+    A client emitted an event with arguments that its method, which is checked, does not take.
+
+    Its text names the arguments and nothing of what was in them.
+
+    Attributes:
+        problems: what the client is told: ``{"argument": ..., "problem": ...}`` each.
+    """
+
+    def __init__(self, event: str, problems: Sequence[dict[str, str]]) -> None:
+        self.problems = tuple(problems)
+        names = ", ".join(dict.fromkeys(problem["argument"] for problem in problems))
+        super().__init__(f"event {event!r} with invalid arguments: {names}")
+        error = {"message": "invalid arguments", "data": list(self.problems)}
+        self.answer = {"error": error}
 
 
 class LocalError(MojoError):

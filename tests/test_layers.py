@@ -108,6 +108,11 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual(self.importers("msgpack"), {"mojo.socketio.msgpack_parser"})
         self.assertEqual(self.importers("mojo.socketio.msgpack_parser"), {"mojo.socketio.formats"})
 
+    def test_pydantic_is_in_one_file(self) -> None:
+        """Who checks nothing need not have it."""
+        self.assertEqual(self.importers("pydantic"), {"mojo.socketio.validation"})
+        self.assertEqual(self.importers("mojo.socketio.validation"), {"mojo.socketio.event"})
+
     def test_socketio_knows_no_http(self) -> None:
         web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
         self.assertEqual(web, set())
@@ -133,7 +138,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
             "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
-            "mojo.socketio.encoders",
+            "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
         ):  # fmt: skip

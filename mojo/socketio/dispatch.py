@@ -142,6 +142,8 @@ class Dispatch:
             answer: Any = error.answer
         else:
             answer = self._receiver.report(failure, self._event.name)
+            if answer is None and isinstance(error, EventArgumentsError):
+                answer = error.answer
         if self._ack_id is not None and answer is not None:
             self._receiver.acknowledge(self._ack_id, answer)
 
@@ -187,17 +189,13 @@ def call_method(handler: AppObject, name: str, args: Sequence[Any]) -> Any:
     Call the method that handles an event; `UNHANDLED`, if the app has none.
 
     Raises:
-        EventArgumentsError: the method takes another number of arguments.
+        EventArgumentsError: the method does not take the arguments.
     """
     entry, taken = find(handler, name, args)
     if entry is None:
         _log.debug("nothing handles {event!r}", event=name)
         return UNHANDLED
-    if not entry.accepts(len(taken)):
-        raise EventArgumentsError(
-            f"event {name!r} takes {entry.describe()} arguments, the client sent {len(args)}"
-        )
-    return entry.method(handler, *taken)
+    return entry.method(handler, *entry.arguments(name, tuple(taken)))
 
 
 def report(app: str, cid: str, handler: AppObject | None, failure: Failure, where: str) -> Any:

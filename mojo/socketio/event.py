@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from mojo.errors import EventTableError
+from mojo.errors import EventArgumentsError, EventTableError
 from mojo.socketio.packet import RESERVED_EVENTS
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -26,6 +26,8 @@ LIFECYCLE = frozenset(
 CATCH_ALL = "*"
 
 _MARK = "_mojo_event"
+
+Validator = Callable[[str, tuple[Any, ...]], tuple[Any, ...]]
 
 
 class _Unhandled:
@@ -48,6 +50,7 @@ class EventMark:
 
     name: str
     concurrent: bool
+    validate: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,33 @@ class EventEntry:
         concurrent: whether the next event may begin before this one is done.
         least: fewest arguments the method takes.
         most: most arguments, or ``None`` for any number.
+        validator: takes the event's name and its arguments, and gives those that the
+            method is called with, or raises; ``None`` counts them only.
     """
 
     method: Callable[..., Any]
     concurrent: bool
     least: int
     most: int | None
+    validator: Validator | None = None
+
+    def arguments(self, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """
+        Give the arguments that the method is called with.
+
+        Args:
+            name: the event's name.
+            args: what the client sent.
+        Raises:
+            EventArgumentsError: the method does not take them.
+        """
+        if self.validator is not None:
+            return self.validator(name, args)
+        if not self.accepts(len(args)):
+            raise EventArgumentsError(
+                f"event {name!r} takes {self.describe()} arguments, the client sent {len(args)}"
+            )
+        return args
 
     def accepts(self, count: int) -> bool:
         """Tell whether the method can be called with that many arguments."""
@@ -85,9 +109,14 @@ EventTable = dict[str, EventEntry]
 def event(name_or_method: Method) -> Method: ...
 @overload
 def event(
-    name_or_method: str | None = None, *, concurrent: bool = False
+    name_or_method: str | None = None,
+    *,
+    concurrent: bool = False,
+    validate: bool | None = None,
 ) -> Callable[[Method], Method]: ...
-def event(name_or_method: Any = None, *, concurrent: bool = False) -> Any:
+def event(
+    name_or_method: Any = None, *, concurrent: bool = False, validate: bool | None = None
+) -> Any:
     """
     Declare that a method handles an event.
 
@@ -99,11 +128,13 @@ def event(name_or_method: Any = None, *, concurrent: bool = False) -> Any:
     Args:
         name_or_method: the event's name, or the method itself.
         concurrent: begin the connection's next event without waiting for this one.
+        validate: check and convert the arguments by the method's annotations first; by
+            default as the class's ``validate_events`` says.
     """
 
     def mark(method: Method) -> Method:
         name = name_or_method if isinstance(name_or_method, str) else method.__name__
-        setattr(method, _MARK, EventMark(name, concurrent))
+        setattr(method, _MARK, EventMark(name, concurrent, validate))
         return method
 
     return mark(name_or_method) if callable(name_or_method) else mark
@@ -116,8 +147,9 @@ def build_table(handler_class: type) -> EventTable:
     A method that overrides a marked one handles the event in its place, marked or not.
 
     Raises:
-        EventTableError: an event cannot be dispatched, or two methods of the class
-            handle the same one; the message names class, method and event.
+        EventTableError: an event cannot be dispatched, two methods of the class
+            handle the same one, or a method cannot be checked; the message names class
+            and method.
     """
     table: EventTable = {}
     owners: dict[str, str] = {}
@@ -133,11 +165,15 @@ def build_table(handler_class: type) -> EventTable:
             problem = "is a method that the framework calls"
         elif mark.name in owners:
             problem = f"is handled by {owners[mark.name]} already"
+        where = f"{handler_class.__qualname__}.{attribute}"
         if problem is not None:
-            where = f"{handler_class.__qualname__}.{attribute}"
             raise EventTableError(f"{where}: {mark.name!r} {problem}")
         owners[mark.name] = attribute
-        table[mark.name] = _entry(method, concurrent=mark.concurrent)
+        validate = mark.validate
+        if validate is None:
+            validate = getattr(handler_class, "validate_events", False)
+        validator = _make_validator(method, where) if validate else None
+        table[mark.name] = _entry(method, validator, concurrent=mark.concurrent)
     return table
 
 
@@ -149,9 +185,23 @@ def _find_mark(handler_class: type, attribute: str) -> EventMark | None:
     return None
 
 
-def _entry(method: Callable[..., Any], *, concurrent: bool) -> EventEntry:
+def _make_validator(method: Callable[..., Any], where: str) -> Validator:
+    try:
+        # Here, since whoever checks nothing need not have the package.
+        from mojo.socketio import validation  # noqa: PLC0415
+    except ModuleNotFoundError as exc:
+        raise EventTableError(
+            f"{where}: to check arguments takes the package pydantic: "
+            "pip install 'mojo[validation]'"
+        ) from exc
+    return validation.Validator(method, where)
+
+
+def _entry(
+    method: Callable[..., Any], validator: Validator | None, *, concurrent: bool
+) -> EventEntry:
     parameters = list(inspect.signature(method).parameters.values())[1:]  # without self
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     least = sum(1 for p in positional if p.default is p.empty)
     unlimited = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return EventEntry(method, concurrent, least, None if unlimited else len(positional))
+    return EventEntry(method, concurrent, least, None if unlimited else len(positional), validator)

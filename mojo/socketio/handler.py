@@ -46,11 +46,15 @@ class MojoSocketHandler(SocketOperator):
             called with the handler and the `IncomingEvent`, whose ``name`` and ``args``
             it may change; it may be async, and refuses the event by returning ``False``
             or raising ``EventRefused("why", data)``.
+        validate_events: whether the arguments of the class's events are checked by the
+            methods' annotations, unless an ``@event`` says otherwise.
     """
 
     __endpoints__: ClassVar[Mapping[Names, type[MojoSocketHandler]]] = {}
     middleware: ClassVar[Sequence[Middleware]] = ()
     event_middleware: ClassVar[Sequence[EventMiddleware]] = ()
+
+    validate_events: ClassVar[bool] = False
 
     event_table: ClassVar[EventTable]
     sees_every_event: ClassVar[bool] = False

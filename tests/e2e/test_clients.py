@@ -158,6 +158,30 @@ class OldClientTests(ServerTestCase):
     test_browser.skip = NO_BROWSER  # type: ignore[attr-defined]
 
 
+class CheckedTests(ServerTestCase):
+    """Arguments checked by annotations, answers encoded, as a client sees them."""
+
+    skip = NO_NODE
+    project = HERE / "checked"
+    parser = "json"
+
+    async def setUp(self) -> None:
+        self.arguments = ("--settings", f"SOCKET_IO.parser={self.parser}")
+        await super().setUp()
+
+    async def test_checked(self) -> None:
+        script = HERE / "js" / "run.mjs"
+        await self.succeed(start(NODE, script, "checked", self.base, self.parser))
+        self.assertNotIn("Traceback", self.server.output)
+        self.assertIn("event 'count' with invalid arguments: number", self.server.output)
+
+
+class CheckedMsgpackTests(CheckedTests):
+    """The same in MessagePack."""
+
+    parser = "msgpack"
+
+
 class PythonClientTests(ServerTestCase):
     """The client of python-socketio."""
 

@@ -427,3 +427,36 @@ export async function msgpack(base) {
     assert.equal(invalid.message, "Invalid namespace");
   }
 }
+
+export async function checked(base, parserName) {
+  // Arguments that are checked by annotations, and answers of types that no format has.
+  const parser = parserName === "msgpack" ? msgpackParser : undefined;
+  for (const transports of TRANSPORTS) {
+    const socket = open(`${base}/ShopSocket`, { transports, parser });
+    await once(socket, "connect");
+    assert.equal(await socket.emitWithAck("count", 1), 2);
+    const photo = Buffer.from([1, 255]);
+    const receipt = await socket.emitWithAck(
+      "buy", [{ name: "tea", price: "1.10", photo }, { name: "tea", price: 2 }], "2026-01-02");
+    assert.deepEqual(receipt, {
+      number: "00000000-0000-0000-0000-000000000001",
+      day: "2026-01-02",
+      total: "3.10",
+      names: ["tea"],
+      photos: [photo, null],
+    });
+    const refused = async (...args) => (await socket.emitWithAck(...args)).error;
+    assert.deepEqual(await refused("count", "1"), {
+      message: "invalid arguments",
+      data: [{ argument: "number", problem: "Input should be a valid integer" }],
+    });
+    assert.deepEqual(await refused("count"), {
+      message: "invalid arguments",
+      data: [{ argument: "number", problem: "Argument required" }],
+    });
+    const { data } = await refused("buy", [{ name: "tea" }], "2026-01-02", "more");
+    assert.deepEqual(data.map((problem) => problem.argument), ["items", "3"]);
+    socket.emit("count", "without an acknowledgement");
+    assert.equal(await socket.emitWithAck("count", 2), 3);
+  }
+}

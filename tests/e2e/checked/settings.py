@@ -1,0 +1,3 @@
+DEBUG = True
+PROJECT_NAME = "checked"
+SOCKET_IO = {"encoder": "common"}
