@@ -25,7 +25,8 @@ setup(
     },
     install_requires=[
         "Twisted[tls]>=25.5",
-        "autobahn>=24.4.2",
+        # Before 26.7.1 a compressed message could become any length.
+        "autobahn>=26.7.1",
         "cryptography>=43",
         "Jinja2>=3.1.5",
         # Forms: twisted.web's own parser takes seconds for a few megabytes of separators.

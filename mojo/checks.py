@@ -8,7 +8,7 @@ a sentence that begins with the setting's name: ``"must be a number of seconds, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +130,52 @@ def named(*names: str) -> Check:
             return None
         known = ", ".join(map(repr, names))
         return f"must be {known}, or an object of yours or its dotted path, not {value!r}"
+
+    return check
+
+
+def flag(value: Any) -> str | None:
+    """Check a switch."""
+    return None if isinstance(value, bool) else f"must be True or False, not {kind_of(value)}"
+
+
+def within(what: str, least: int, most: int) -> Check:
+    """Check a whole number between two."""
+    check_count = count(what, least=least)
+
+    def check(value: Any) -> str | None:
+        problem = check_count(value)
+        if problem is None and value > most:
+            return f"must be {most} {what} or less, not {value}"
+        return problem
+
+    return check
+
+
+def either(first: type, second: Check) -> Check:
+    """Check that a value is of a type, or else something more."""
+    return lambda value: None if isinstance(value, first) else second(value)
+
+
+def keys(what: str, **checks: Check) -> Check:
+    """
+    Check a dict that may have some keys.
+
+    Args:
+        what: what else the setting may be, for the message: ``"True, False or a dict"``.
+        checks: how their values are checked.
+    """
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return f"must be {what}, not {kind_of(value)}"
+        for key, item in value.items():
+            if key not in checks:
+                return f"has no key {key!r}; those that it may have: {', '.join(checks)}"
+            problem = checks[key](item)
+            if problem is not None:
+                return f"[{key!r}] {problem}"
+        return None
 
     return check
 

@@ -63,6 +63,8 @@ class SocketIOSettings(_Checked):
         max_payload: most bytes of a message.
         allow_upgrades: whether long-polling may move to WebSocket.
         http_compression: least bytes of a response that is compressed; 0 is never.
+        per_message_deflate: whether WebSocket messages may be compressed: ``True``,
+            ``False``, or a dict of the extension's options.
         allow_eio3: whether Socket.IO 2 clients are served too.
         max_attachments: most binary attachments of a packet.
         attachment_timeout: seconds from one attachment to the next.
@@ -92,6 +94,21 @@ class SocketIOSettings(_Checked):
     max_payload: int = _setting(1_000_000, checks.count("bytes", least=1))
     allow_upgrades: bool = _setting(True, checks.is_a(bool, "True or False"))
     http_compression: int = _setting(1024, checks.count("bytes", least=0))
+    per_message_deflate: object = _setting(
+        False,
+        checks.either(
+            bool,
+            checks.keys(
+                "True, False or a dict",
+                threshold=checks.count("bytes", least=0),
+                server_no_context_takeover=checks.flag,
+                client_no_context_takeover=checks.flag,
+                server_max_window_bits=checks.within("bits", 9, 15),
+                client_max_window_bits=checks.within("bits", 9, 15),
+                mem_level=checks.within("levels", 1, 9),
+            ),
+        ),
+    )
     allow_eio3: bool = _setting(False, checks.is_a(bool, "True or False"))
     max_attachments: int = _setting(10, checks.count("attachments", least=0))
     attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))

@@ -7,7 +7,9 @@ Times are in seconds and sizes in bytes; the wire's milliseconds are made in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 TRANSPORTS = ("polling", "websocket")
 
@@ -30,6 +32,8 @@ class EngineOptions:
         allow_upgrades: whether a polling session may move to WebSocket.
         http_compression: least bytes of a GET response that is compressed, when
             the client accepts gzip or deflate; 0 turns compression off.
+        per_message_deflate: whether WebSocket messages may be compressed; a mapping
+            has options of `mojo.engineio.transports.deflate.DeflateOptions`.
         allow_eio3: whether clients of version 3 of the protocol, which are those of
             Socket.IO 1 and 2, are served too.
         allowed_origins: origins beside our own that may connect with their
@@ -47,6 +51,7 @@ class EngineOptions:
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
     http_compression: int = 1024
+    per_message_deflate: bool | Mapping[str, Any] = False
     allow_eio3: bool = False
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ class Packet:
         data: text, bytes (only in a message), or ``""``.
         payload_form: the bytes that stand for it in a long-polling payload.
         frame_form: the complete server-to-client WebSocket frame.
+        deflated_form: the same, compressed on its own, after the number of bits that
+            its reader's dictionary must have.
         compress: whether a transport may compress it.
         volatile: whether a session that cannot take it at once drops it.
         followers: how many of the packets after it belong to the same message.
@@ -53,6 +55,7 @@ class Packet:
     __slots__ = (
         "compress",
         "data",
+        "deflated_form",
         "followers",
         "frame_form",
         "payload_form",
@@ -65,6 +68,7 @@ class Packet:
         self.data = data
         self.payload_form: bytes | None = None
         self.frame_form: bytes | None = None
+        self.deflated_form: tuple[int, bytes] | None = None
         self.compress = True
         self.volatile = False
         self.followers = 0

@@ -127,6 +127,17 @@ class MsgpackTests(ServerTestCase):
         self.assertEqual(self.server.output.count("ValueError: as asked"), 6)
 
 
+class DeflateTests(ServerTestCase):
+    """The official client with compressed WebSocket messages."""
+
+    skip = NO_NODE
+    arguments = ("--settings", "SOCKET_IO.per_message_deflate=True")
+
+    async def test_deflate(self) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", "deflate", self.base))
+        self.assertIn("longer than max_payload", self.server.output)
+
+
 class OldClientTests(ServerTestCase):
     """The official client of Socket.IO 2, in Node and in a browser."""
 

@@ -13,11 +13,17 @@ _MAX_LOOSE = 1024
 
 
 class Fragments:
-    """The pieces of one message at a time."""
+    """
+    The pieces of one message at a time.
 
-    __slots__ = ("_is_binary", "_pieces")
+    Attributes:
+        size: bytes of the message so far.
+    """
+
+    __slots__ = ("_is_binary", "_pieces", "size")
 
     def __init__(self) -> None:
+        self.size = 0
         self._pieces: list[bytes] = []
         self._is_binary = False
 
@@ -28,10 +34,12 @@ class Fragments:
         """Begin with a message."""
         self._is_binary = is_binary
         self._pieces = []
+        self.size = 0
 
     def add(self, data: bytes) -> None:
         """Take a piece."""
         if data:
+            self.size += len(data)
             self._pieces.append(data)
             if len(self._pieces) >= _MAX_LOOSE:
                 self._pieces = [b"".join(self._pieces)]

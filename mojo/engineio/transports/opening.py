@@ -15,6 +15,7 @@ import re
 
 from twisted.web.server import Request
 
+from mojo.engineio.transports.deflate import read_offers
 from mojo.errors import EngineError, EngineErrorCode
 
 # RFC 6455 section 4.2.1: 16 bytes in base64.
@@ -65,12 +66,13 @@ def _protocols(request: Request) -> list[bytes]:
     return [name.strip() for value in values for name in value.split(b",")]
 
 
-def opening_handshake(request: Request) -> bytes:
+def opening_handshake(request: Request, *, compress: bool) -> bytes:
     """
     Build the request that Autobahn is shown.
 
     Args:
         request: an upgrade request that passed `check_upgrade`.
+        compress: whether to pass on what the client offers of compression.
     """
     (key,) = request.requestHeaders.getRawHeaders(b"sec-websocket-key", [])
     lines = [
@@ -84,4 +86,7 @@ def opening_handshake(request: Request) -> bytes:
     names = _protocols(request)
     if names:
         lines.append(b"Sec-WebSocket-Protocol: " + b",".join(names))
+    headers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", [])
+    if compress and (offers := read_offers(value.decode("latin-1") for value in headers)):
+        lines.append(b"Sec-WebSocket-Extensions: " + offers.encode("ascii"))
     return b"\r\n".join(lines) + b"\r\n\r\n"

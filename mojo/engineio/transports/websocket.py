@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 from zope.interface import implementer
@@ -24,12 +24,13 @@ from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
 from mojo.engineio.session import CloseReason, TransportOwner
-from mojo.engineio.site import EngineChannel
 from mojo.engineio.transports.closing import close_for_writing
+from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.frames import frame_of, framer_of
 from mojo.engineio.transports.opening import opening_handshake
 from mojo.engineio.transports.silence import Silence
+from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import PacketError
 
@@ -52,6 +53,7 @@ class WebSocketTransport(WebSocketServerProtocol):
     Attributes:
         owner: whom it reports to: an upgrade, then its session.
         version: the session's version of the protocol.
+        early: what the client sent before it was answered; see `read_early`.
     """
 
     name = "websocket"
@@ -72,6 +74,7 @@ class WebSocketTransport(WebSocketServerProtocol):
         self._reported = False
         self._discarding = False
         self._lost = False
+        self.early = b""
         self._paused_by_owner = False
         self._paused_by_peer = False
         self._fragments = Fragments()
@@ -111,6 +114,27 @@ class WebSocketTransport(WebSocketServerProtocol):
         """Read again; see `Transport`."""
         self._paused_by_owner = False
         self._adjust_reading()
+
+    # -- opening --------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Frame packets as the opening handshake has it."""
+        self._frame = framer_of(self.version)
+        options = self.factory.deflate
+        for extension in self.websocket_extensions_in_use:
+            assert options is not None
+            self._frame = Deflater(
+                self.version,
+                options,
+                extension.server_max_window_bits,
+                no_context_takeover=extension.server_no_context_takeover,
+            ).frame_of
+
+    def read_early(self) -> None:
+        """Read what came before the owner was ready for it."""
+        early, self.early = self.early, b""
+        if early:
+            self.dataReceived(early)
 
     # -- IPushProducer: the client does not read what we write ----------------
 
@@ -199,8 +223,13 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     def onMessageFrameData(self, payload: bytes) -> None:
         """Keep a piece of a message; its size was checked when its frame began."""
-        if not self.failedByMe:
-            self._fragments.add(payload)
+        if self.failedByMe:
+            return
+        self._fragments.add(payload)
+        limit = self.factory.max_payload
+        if self._fragments.size > limit:
+            self.wasMaxMessagePayloadSizeExceeded = True
+            self._max_message_size_exceeded(self._fragments.size, limit, "message too long")
 
     def onMessageFrameEnd(self) -> None:
         """A frame ended."""
@@ -247,6 +276,7 @@ class WebSocketFactory(WebSocketServerFactory):
     def __init__(self, clock: IReactorTime, options: EngineOptions) -> None:
         super().__init__(server="", reactor=clock)
         self.max_payload = options.max_payload
+        self.deflate = read_options(options.per_message_deflate)
         #: Connections that were sent a Close frame, until they are gone.
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
@@ -255,6 +285,27 @@ class WebSocketFactory(WebSocketServerFactory):
         settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
         self._transport_class: type[WebSocketTransport] = type(
             "WebSocketTransport", (WebSocketTransport,), settings
+        )
+
+    def accept_compression(
+        self, offers: list[PerMessageDeflateOffer]
+    ) -> PerMessageDeflateOfferAccept | None:
+        """Answer the offers of a client, which passed `opening_handshake`: the first is taken."""
+        options = self.deflate
+        if options is None or not offers:
+            return None
+        offer = offers[0]
+        bits = options.client_max_window_bits
+        return PerMessageDeflateOfferAccept(
+            offer,
+            request_no_context_takeover=options.client_no_context_takeover,
+            # Only a client that says so can be told (RFC 7692 section 7.1.2.2).
+            request_max_window_bits=bits if bits < 15 and offer.accept_max_window_bits else 0,
+            no_context_takeover=options.server_no_context_takeover or None,
+            window_bits=min(options.server_max_window_bits, offer.request_max_window_bits or 15),
+            mem_level=options.mem_level,
+            # Or a megabyte may become a gigabyte.
+            max_message_size=self.max_payload + 1,
         )
 
     def accept(
@@ -273,13 +324,13 @@ class WebSocketFactory(WebSocketServerFactory):
         transport.factory = self
         transport.owner = owner
         transport.version = version
-        transport._frame = framer_of(version)
-        _take_over(request, transport)
-        transport.dataReceived(opening_handshake(request))
+        transport.early = take_over(request, transport)
+        transport.dataReceived(opening_handshake(request, compress=self.deflate is not None))
+        transport.opened()
         return transport
 
 
-def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions) -> None:
+def set_protocol_options(factory: WebSocketFactory, options: EngineOptions) -> None:
     """
     Set every option that Autobahn has; half of its defaults are open doors.
 
@@ -295,7 +346,9 @@ def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions
         requireMaskedClientFrames=True,
         applyMask=True,
         maxFramePayloadSize=options.max_payload,
-        maxMessagePayloadSize=options.max_payload,
+        # Autobahn unpacks a compressed message to the limit, and may not notice that there is
+        # more; with one byte to spare we do.
+        maxMessagePayloadSize=options.max_payload + (factory.deflate is not None),
         autoFragmentSize=0,
         # Answer a violation with its close code (1002, 1007, 1009), not with a reset.
         failByDrop=False,
@@ -310,7 +363,7 @@ def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions
         autoPingSize=12,
         autoPingRestartOnAnyTraffic=True,
         tcpNoDelay=True,
-        perMessageCompressionAccept=_accept_no_compression,
+        perMessageCompressionAccept=factory.accept_compression,
         serveFlashSocketPolicy=False,
         flashSocketPolicy="",
         # The origin was judged by `mojo.engineio.handshake`, and is not passed on.
@@ -319,32 +372,6 @@ def set_protocol_options(factory: WebSocketServerFactory, options: EngineOptions
         maxConnections=0,
         trustXForwardedFor=0,
     )
-
-
-def _take_over(request: Request, protocol: WebSocketTransport) -> None:
-    """Put the WebSocket in the HTTP channel's place on its transport."""
-    channel: Any = request.channel
-    if isinstance(channel, EngineChannel):
-        channel.taken_over()
-    transport, channel.transport = channel.transport, None
-    # Frames that came in one piece with the request are still in the channel's hands.
-    channel.rawDataReceived = protocol.dataReceived
-    # The channel paused the transport while it served this request, and it is told
-    # when the transport's buffer fills; both are ours to do now.
-    transport.unregisterProducer()
-    if isinstance(transport, ProtocolWrapper):
-        transport.wrappedProtocol = protocol
-    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
-        transport.protocol.wrappedProtocol = protocol
-    else:
-        transport.protocol = protocol
-    protocol.makeConnection(transport)
-    transport.registerProducer(protocol, True)
-    transport.resumeProducing()
-
-
-def _accept_no_compression(offers: object) -> None:
-    """Autobahn's hook for permessage-deflate; the offers are not passed on either."""
 
 
 def _abort(transport: WebSocketTransport) -> None:

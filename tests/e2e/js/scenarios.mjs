@@ -460,3 +460,21 @@ export async function checked(base, parserName) {
     assert.equal(await socket.emitWithAck("count", 2), 3);
   }
 }
+
+export async function deflate(base) {
+  // Messages packed by either side, small and large, on one WebSocket.
+  const socket = open(`${base}/EchoSocket`, { transports: ["websocket"] });
+  await once(socket, "welcome");
+  assert.match(socket.io.engine.transport.ws.extensions, /permessage-deflate/);
+  for (const length of [1, 2000, 900_000]) {
+    const text = "€".repeat(length / 3 + 1);
+    const bytes = Buffer.alloc(length, "abc");
+    const [echo, binary] = await new Promise((resolve) =>
+      socket.emit("echo", text, bytes, (...args) => resolve(args)));
+    assert.equal(echo, text);
+    assert.ok(bytes.equals(Buffer.from(binary)));
+  }
+  const closed = once(socket, "disconnect");
+  socket.emit("echo", "x".repeat(1_000_001));
+  assert.deepEqual((await closed)[0], "transport close");
+}

@@ -1,0 +1,47 @@
+"""
+Putting a WebSocket in the place of the HTTP connection that it came by.
+
+It relies on how twisted.web's channel hands its transport on, which is nowhere promised:
+that is why it is in one place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.web.server import Request
+
+from mojo.engineio.site import EngineChannel
+
+
+def take_over(request: Request, protocol: Any) -> bytes:
+    """
+    Put the WebSocket in the HTTP channel's place on its transport.
+
+    Returns:
+        What the client sent while its request was waiting for an answer, which is the
+        protocol's to read.
+    """
+    channel: Any = request.channel
+    if isinstance(channel, EngineChannel):
+        channel.taken_over()
+    transport, channel.transport = channel.transport, None
+    # Frames that came in one piece with the request are still in the channel's hands, and
+    # those that came after it, in its buffer.
+    early = b"".join(getattr(channel, "_dataBuffer", ()))
+    channel._dataBuffer = []
+    channel.rawDataReceived = protocol.dataReceived
+    # The channel paused the transport while it served this request, and it is told
+    # when the transport's buffer fills; both are ours to do now.
+    transport.unregisterProducer()
+    if isinstance(transport, ProtocolWrapper):
+        transport.wrappedProtocol = protocol
+    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
+        transport.protocol.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
+    protocol.makeConnection(transport)
+    transport.registerProducer(protocol, True)
+    transport.resumeProducing()
+    return early
