@@ -19,6 +19,7 @@ from mojo.errors import SettingsError
 
 _DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
 _TRANSPORTS = ("polling", "websocket")
+_OVERFLOWS = ("close", "drop_volatile", "drop_oldest")
 
 
 def _setting(default: Any, check: Check) -> Any:
@@ -61,6 +62,8 @@ class SocketIOSettings(_Checked):
         connect_timeout: seconds to join a first namespace.
         close_timeout: seconds to fetch what is owed after a close.
         max_payload: most bytes of a message.
+        max_buffered: most bytes that wait for a client to take them.
+        overflow: what happens then: ``"close"``, ``"drop_volatile"``, ``"drop_oldest"``.
         allow_upgrades: whether long-polling may move to WebSocket.
         http_compression: least bytes of a response that is compressed; 0 is never.
         per_message_deflate: whether WebSocket messages may be compressed: ``True``,
@@ -92,6 +95,8 @@ class SocketIOSettings(_Checked):
     connect_timeout: float = _setting(45.0, checks.number("seconds", above=0.001))
     close_timeout: float = _setting(30.0, checks.number("seconds", above=0.001))
     max_payload: int = _setting(1_000_000, checks.count("bytes", least=1))
+    max_buffered: int = _setting(16_000_000, checks.count("bytes", least=1))
+    overflow: str = _setting("close", checks.one_of(*_OVERFLOWS))
     allow_upgrades: bool = _setting(True, checks.is_a(bool, "True or False"))
     http_compression: int = _setting(1024, checks.count("bytes", least=0))
     per_message_deflate: object = _setting(

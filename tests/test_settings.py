@@ -96,6 +96,8 @@ class ReadTests(SettingsTestCase):
             ({"SOCKET_IO": {"path": "/"}}, "SOCKET_IO['path'] must be a URL path"),
             ({"SOCKET_IO": {"transports": ["x"]}}, "SOCKET_IO['transports'] holds 'x', which is"),
             ({"SOCKET_IO": {"max_payload": 0}}, "SOCKET_IO['max_payload'] must be 1 bytes or more"),
+            ({"SOCKET_IO": {"overflow": "drop"}}, "SOCKET_IO['overflow'] is none of 'close', 'dro"),
+            ({"SOCKET_IO": {"max_buffered": 0}}, "SOCKET_IO['max_buffered'] must be 1 bytes or"),
             ({"SOCKET_IO": {"parser": "xml"}}, "SOCKET_IO['parser'] must be 'json', 'msgpack', or"),
             ({"SOCKET_IO": {"encoder": "."}}, "SOCKET_IO['encoder'] must be 'common', or an"),
             ({"SOCKET_IO": {"foo": 1}}, "SOCKET_IO['foo'] is no setting of Mojo"),

@@ -24,11 +24,22 @@ from zope.interface import alsoProvides, implementer
 
 @implementer(ITCPTransport, IPushProducer, IHalfCloseableDescriptor)
 class WireTransport:
-    """The server's end of a connection."""
+    """
+    The server's end of a connection.
+
+    While ``stalled`` the client reads nothing: what is written waits, and the producer is
+    paused and resumed, and a close put off, by the rules of Twisted's ``FileDescriptor``.
+    """
+
+    buffer_size = 65_536
 
     def __init__(self, address: str) -> None:
         self.protocol = None
         self.written = b""
+        self.stalled = False
+        self.waiting = bytearray()
+        self._producer_paused = False
+        self._wants_to_write = False
         self.producer = None
         self.reading = True
         self.closed: str | None = None
@@ -42,13 +53,41 @@ class WireTransport:
 
     def write(self, data: bytes) -> None:
         assert isinstance(data, bytes)
-        if self.closed is None:
+        if self.closed is not None or not data:
+            return
+        if not self.stalled and not self.waiting:
             self.written += data
+            return
+        self.waiting += data
+        self._wants_to_write = True
+        if self.producer is not None and len(self.waiting) > self.buffer_size:
+            self._producer_paused = True
+            self.producer.pauseProducing()
+
+    def take(self, size: int | None = None) -> None:
+        """Let the client read some bytes of what waits; by default all of them."""
+        size = len(self.waiting) if size is None else size
+        self.written += self.waiting[:size]
+        del self.waiting[:size]
+        if not self.waiting:
+            self._wants_to_write = False
+            if self.producer is not None and self._producer_paused:
+                self._producer_paused = False
+                self.producer.resumeProducing()
+            elif self._end is not None:
+                self._wants_to_write = True
+
+    def catch_up(self) -> None:
+        """Let the client read all that waits, and all that comes because it does."""
+        self.stalled = False
+        while self.waiting:
+            self.take()
 
     def writeSequence(self, pieces: list[bytes]) -> None:
         self.write(b"".join(pieces))
 
     def loseConnection(self) -> None:
+        self._wants_to_write = True
         self._end = self._end or ("closed", ConnectionDone())
 
     def abortConnection(self) -> None:
@@ -56,7 +95,9 @@ class WireTransport:
 
     def settle(self) -> None:
         """Carry out a close, which a real transport does in a later turn."""
-        if self._end is not None and self.closed is None:
+        if self._end is None or self.closed is not None:
+            return
+        if self._end[0] == "aborted" or (self._wants_to_write and not self.waiting):
             self.closed, reason = self._end
             self.protocol.connectionLost(Failure(reason))
 
@@ -69,6 +110,8 @@ class WireTransport:
 
     def unregisterProducer(self) -> None:
         self.producer = None
+        if self._end is not None:
+            self._wants_to_write = True
 
     def pauseProducing(self) -> None:
         self.reading = False

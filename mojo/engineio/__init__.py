@@ -7,9 +7,10 @@ Usable alone: an `EngineServer` is told what to make of each session, an
 
 from mojo.engineio.handshake import Handshake
 from mojo.engineio.options import EngineOptions
+from mojo.engineio.ports import CloseReason, Receiver
 from mojo.engineio.resource import EngineResource
 from mojo.engineio.server import EngineServer
-from mojo.engineio.session import CloseReason, EngineSession, Receiver
+from mojo.engineio.session import EngineSession
 from mojo.engineio.site import EngineSite
 
 __all__ = [

@@ -26,6 +26,14 @@ class Watch(Protocol[Watched_contra]):
     def start(self, session: Watched_contra, /) -> None:
         """Begin, or begin anew, with a session that was just heard of."""
 
+    def progress(self, session: Watched_contra, /) -> None:
+        """
+        Note that a client takes what waits for it: it gets its time to answer anew.
+
+        A ping or its answer may be behind all that on a slow line, and a client that goes
+        on taking is no client that is gone.
+        """
+
     def stop(self, session: Watched_contra, /) -> object:
         """Forget a session."""
 
@@ -69,6 +77,11 @@ class Heartbeat(Generic[Beating]):
         if self._pinged.stop(session):
             self._quiet.start(session)
 
+    def progress(self, session: Beating) -> None:
+        """Give a client that takes what waits its time to answer anew; see `Watch`."""
+        if session in self._pinged:
+            self._pinged.start(session)
+
     def stop(self, session: Beating) -> None:
         """Forget a session."""
         self._quiet.stop(session)
@@ -105,3 +118,8 @@ class ClientHeartbeat(Deadlines[Beating]):
         expired: Callable[[Beating], None],
     ) -> None:
         super().__init__(clock, interval + timeout, expired)
+
+    def progress(self, session: Beating) -> None:
+        """Give a client that takes what waits its time to ping anew; see `Watch`."""
+        if session in self:
+            self.start(session)

@@ -2,7 +2,7 @@
 The options of an Engine.IO server, with the reference server's names and defaults.
 
 Times are in seconds and sizes in bytes; the wire's milliseconds are made in
-`mojo.engineio.session` and nowhere else.
+`mojo.engineio.welcome` and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TRANSPORTS = ("polling", "websocket")
+#: What may happen when more than ``max_buffered`` waits for a client.
+OVERFLOWS = ("close", "drop_volatile", "drop_oldest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,15 @@ class EngineOptions:
             answer a Close frame.
         max_payload: most bytes of one POST body or WebSocket message, and of one
             GET response unless a single packet is longer.
+        max_buffered: most bytes that wait for one client.  The default has room for the
+            largest message that a client may send (ten attachments and the text before
+            them, each of ``max_payload``), so that an app may pass on what it gets.  A
+            message that is longer is sent if nothing else waits.
+        overflow: what happens when more would wait.  ``"close"``: the session ends with
+            ``"transport error"``, after which the official clients connect again.
+            ``"drop_volatile"``: volatile messages wait while there is room, and go, the
+            oldest first, when there is none; then as ``"close"``.  ``"drop_oldest"``: the
+            oldest messages that may be dropped go; then as ``"close"``.
         transports: which of ``"polling"`` and ``"websocket"`` are served.
         allow_upgrades: whether a polling session may move to WebSocket.
         http_compression: least bytes of a GET response that is compressed, when
@@ -48,6 +59,8 @@ class EngineOptions:
     upgrade_timeout: float = 10.0
     close_timeout: float = 30.0
     max_payload: int = 1_000_000
+    max_buffered: int = 16_000_000
+    overflow: str = "close"
     transports: tuple[str, ...] = TRANSPORTS
     allow_upgrades: bool = True
     http_compression: int = 1024
@@ -55,3 +68,7 @@ class EngineOptions:
     allow_eio3: bool = False
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.overflow not in OVERFLOWS:
+            raise ValueError(f"overflow must be one of {OVERFLOWS}, not {self.overflow!r}")

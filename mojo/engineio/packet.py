@@ -28,6 +28,10 @@ class PacketType(IntEnum):
     NOOP = 6
 
 
+#: Bytes that a packet counts for beside its data: about what its objects cost, so that
+#: a million empty messages are not free.
+PACKET_COST = 128
+
 _TYPES = {str(packet_type.value): packet_type for packet_type in PacketType}
 
 
@@ -50,15 +54,19 @@ class Packet:
         compress: whether a transport may compress it.
         volatile: whether a session that cannot take it at once drops it.
         followers: how many of the packets after it belong to the same message.
+        droppable: whether its message may be dropped to make room for newer ones.
+        size: see `size_of`; 0 until somebody asked.
     """
 
     __slots__ = (
         "compress",
         "data",
         "deflated_form",
+        "droppable",
         "followers",
         "frame_form",
         "payload_form",
+        "size",
         "type",
         "volatile",
     )
@@ -72,6 +80,8 @@ class Packet:
         self.compress = True
         self.volatile = False
         self.followers = 0
+        self.droppable = False
+        self.size = 0
 
     def __repr__(self) -> str:
         # The data may be anybody's message or a password: show its size only.
@@ -81,6 +91,17 @@ class Packet:
 def message(data: str | bytes) -> Packet:
     """Make the packet that carries one message."""
     return Packet(PacketType.MESSAGE, data)
+
+
+def size_of(packet: Packet) -> int:
+    """Give, and remember on the packet, the bytes that it counts for while it waits."""
+    size = packet.size
+    if not size:
+        data = packet.data
+        if isinstance(data, str) and not data.isascii():
+            data = data.encode("utf-8")
+        size = packet.size = len(data) + PACKET_COST
+    return size
 
 
 def encode_text(packet: Packet) -> str:

@@ -27,8 +27,9 @@ from mojo.engineio.handshake import (
     read_query,
 )
 from mojo.engineio.packet import Packet
+from mojo.engineio.ports import CloseReason
 from mojo.engineio.server import EngineServer
-from mojo.engineio.session import CloseReason, EngineSession
+from mojo.engineio.session import EngineSession
 from mojo.engineio.site import EngineRequest
 from mojo.engineio.transports.opening import check_upgrade, is_upgrade
 from mojo.engineio.transports.polling import PollingTransport
@@ -57,7 +58,7 @@ class EngineResource(Resource):
         super().__init__()
         self.engine = engine
         self.max_body = engine.options.max_payload
-        self._websockets = WebSocketFactory(engine.clock, engine.options)
+        self._websockets = WebSocketFactory(engine.clock, engine.options, engine.stats)
         self._told_of_eio3 = False
 
     def render(self, request: Request) -> int:
@@ -169,7 +170,7 @@ class EngineResource(Resource):
         index = jsonp.read_index(facts.get_query("j"))
         if session is None:
             session = self.engine.new_session(self._open_handshake(facts, version))
-            transport = PollingTransport(session, self.engine.options, version)
+            transport = PollingTransport(session, self.engine.options, self.engine.stats, version)
             self.engine.start(session, transport)
             transport.poll(request, index)
             return
@@ -195,6 +196,7 @@ class EngineResource(Resource):
     ) -> None:
         assert request.content is not None
         body = request.content.read(self.max_body + 1)
+        self.engine.stats.bytes_recv += len(body)
         if len(body) > self.max_body:
             detail = f"a payload longer than max_payload ({self.max_body} bytes)"
             session.fail(CloseReason.TRANSPORT_ERROR, detail)
@@ -305,6 +307,7 @@ class EngineResource(Resource):
         """Answer with an error and its JSON body, and log why."""
         if not isinstance(error, EngineError):
             error = EngineError(EngineErrorCode.BAD_REQUEST, detail=str(error), status=error.status)
+        self.engine.stats.refused[error.code] += 1
         _log.info(
             "refused {method} {path} from {address}: {status} {error}",
             method=request.method.decode("latin-1"),

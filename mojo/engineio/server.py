@@ -22,8 +22,10 @@ from mojo.engineio.handshake import (
 )
 from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat
 from mojo.engineio.options import EngineOptions
+from mojo.engineio.ports import CloseReason, Receiver, Transport
 from mojo.engineio.proxies import TrustedProxies
-from mojo.engineio.session import CloseReason, EngineSession, Receiver, Transport
+from mojo.engineio.session import EngineSession
+from mojo.engineio.stats import EngineStats
 from mojo.errors import EngineError, EngineErrorCode
 
 
@@ -43,6 +45,7 @@ class EngineServer:
         options: see `EngineOptions`.
         identify: tells from a request's cookies who the visitor is.
         new_id: makes the ids of sessions.
+        stats: where to count; several servers may share one.
     """
 
     def __init__(
@@ -53,9 +56,11 @@ class EngineServer:
         *,
         identify: Identify = identify_nobody,
         new_id: Callable[[], str] = new_id,
+        stats: EngineStats | None = None,
     ) -> None:
         self.clock = clock
         self.options = options or EngineOptions()
+        self.stats = stats or EngineStats()
         self.origins = Origins(self.options.allowed_origins)
         self.proxies = TrustedProxies(self.options.trusted_proxies)
         self.identify = identify

@@ -9,118 +9,28 @@ current when they leave; packets arrive in the order in which the client sent th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from enum import Enum, StrEnum
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from mojo.engineio.handshake import Handshake
-from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat, Watch
-from mojo.engineio.options import EngineOptions
+from mojo.engineio.heartbeat import Watch
+from mojo.engineio.outbox import Outbox
 from mojo.engineio.packet import Packet, PacketType, message
 from mojo.engineio.payload import SEPARATOR
+from mojo.engineio.ports import (
+    Abandonable,
+    CloseReason,
+    Receiver,
+    SessionHost,
+    SessionState,
+    Transport,
+)
+from mojo.engineio.welcome import open_packet
+from mojo.errors import Disconnected
 
 _log = Logger()
-
-
-class CloseReason(StrEnum):
-    """Why a session ended, in the words of the reference implementation."""
-
-    TRANSPORT_CLOSE = "transport close"
-    TRANSPORT_ERROR = "transport error"
-    PING_TIMEOUT = "ping timeout"
-    PARSE_ERROR = "parse error"
-    FORCED_CLOSE = "forced close"
-    FORCED_SERVER_CLOSE = "forced server close"
-    SERVER_SHUTTING_DOWN = "server shutting down"
-
-
-class SessionState(Enum):
-    """Where a session is in its life."""
-
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
-class Transport(Protocol):
-    """
-    What carries a session's packets.
-
-    Attributes:
-        name: as the URL's ``transport`` has it.
-        owner: whom it reports to; an upgrade hands it to the session.
-    """
-
-    name: str
-    owner: TransportOwner
-
-    @property
-    def writable(self) -> bool:
-        """Whether `write` would take packets now."""
-
-    @property
-    def closes_in_band(self) -> bool:
-        """Whether the client learns of the end by a close packet (long-polling)."""
-
-    def write(self, packets: list[Packet]) -> int:
-        """Send the first of the packets, and say how many."""
-
-    def close(self, reason: CloseReason) -> None:
-        """End the transport; a request or socket still open is answered."""
-
-    def pause_reading(self) -> None:
-        """Stop taking packets from the client."""
-
-    def resume_reading(self) -> None:
-        """Take packets again."""
-
-
-class TransportOwner(Protocol):
-    """What a transport reports to: a session, or an upgrade not yet completed."""
-
-    def packet_received(self, packet: Packet) -> None:
-        """A packet came."""
-
-    def transport_ready(self) -> None:
-        """The transport became writable."""
-
-    def transport_lost(self, transport: Transport, reason: CloseReason) -> None:
-        """The client is gone."""
-
-    def transport_failed(self, transport: Transport, reason: CloseReason, detail: str) -> None:
-        """The client broke the protocol."""
-
-
-class Receiver(Protocol):
-    """What an application makes for each session; see `EngineServer`."""
-
-    def message_received(self, data: str | bytes) -> None:
-        """A message came; exceptions are logged and the session goes on."""
-
-    def session_closed(self, reason: CloseReason) -> None:
-        """The session ended; called once, and nothing is called after it."""
-
-
-class SessionHost(Protocol):
-    """What a session needs of its server."""
-
-    clock: IReactorTime
-    options: EngineOptions
-    heartbeat: Heartbeat[EngineSession]
-    client_heartbeat: ClientHeartbeat[EngineSession]
-
-    def flush_soon(self, session: EngineSession) -> None:
-        """Call ``session.flush()`` when the reactor's turn ends."""
-
-    def linger(self, session: EngineSession) -> None:
-        """Give a closing session ``close_timeout`` seconds to end."""
-
-    def forget(self, session: EngineSession) -> None:
-        """Drop a closed session."""
 
 
 class EngineSession:
@@ -137,11 +47,15 @@ class EngineSession:
 
     __slots__ = (
         "__weakref__",
+        "_clogged",
+        "_dropping",
         "_flush_pending",
         "_heartbeat",
         "_host",
         "_outbox",
+        "_overflow",
         "_paused",
+        "_reason",
         "_receiver",
         "eid",
         "failure",
@@ -151,7 +65,7 @@ class EngineSession:
         "upgrade",
     )
 
-    def __init__(self, host: SessionHost, eid: str, handshake: Handshake) -> None:
+    def __init__(self, host: SessionHost[EngineSession], eid: str, handshake: Handshake) -> None:
         self._host = host
         self.eid = eid
         self.handshake = handshake
@@ -162,33 +76,26 @@ class EngineSession:
         #: What the client did wrong, if that is why the session ended.
         self.failure = ""
         self._receiver: Receiver | None = None
-        self._outbox: list[Packet] = []
+        self._reason: CloseReason | None = None
+        self._outbox = Outbox(host.options, host.stats)
         self._flush_pending = False
         self._paused = False
         self._heartbeat: Watch[EngineSession] = (
             host.heartbeat if handshake.protocol == 4 else host.client_heartbeat
         )
+        # The client is not read because it does not read.
+        self._clogged = False
+        self._dropping = False  # since the outbox was empty
+        self._overflow = ""  # what the operator is told when the turn ends
 
     def __repr__(self) -> str:
         return f"<EngineSession {self.state.value} from {self.handshake.address}>"
 
     def open(self, transport: Transport, receiver: Callable[[EngineSession], Receiver]) -> None:
         """Begin: queue the open packet and start the heartbeat."""
-        options = self._host.options
         self.transport = transport
-        upgrades = [
-            name
-            for name in options.transports
-            if name == "websocket" and transport.name == "polling" and options.allow_upgrades
-        ]
-        facts = {
-            "sid": self.eid,
-            "upgrades": upgrades,
-            "pingInterval": round(options.ping_interval * 1000),
-            "pingTimeout": round(options.ping_timeout * 1000),
-            "maxPayload": options.max_payload,
-        }
-        self._outbox.append(Packet(PacketType.OPEN, json.dumps(facts, separators=(",", ":"))))
+        self._outbox.put((open_packet(self.eid, transport.name, self._host.options),))
+        self._host.stats.session_opened(transport.name)
         self._heartbeat.start(self)
         try:
             self._receiver = receiver(self)
@@ -203,10 +110,48 @@ class EngineSession:
     def _address(self) -> str:
         return self.handshake.address
 
-    def send(self, data: str | bytes) -> None:
+    @property
+    def writable(self) -> bool:
+        """
+        Whether the client can take a message at this moment.
+
+        It cannot while it is behind with reading, and on long-polling between two GETs.
+        """
+        return self.state is SessionState.OPEN and self.transport.writable and not self._outbox.high
+
+    @property
+    def buffered(self) -> int:
+        """
+        How many bytes wait for the client to take them.
+
+        Each packet counts for its data and `mojo.engineio.packet.PACKET_COST`.
+        """
+        return self._outbox.size + self.transport.unsent
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because the client could not take them."""
+        return self._outbox.dropped
+
+    def drain(self) -> Deferred[None]:
+        """
+        Wait until nothing is `buffered`.
+
+        Returns:
+            A Deferred; it fails with `Disconnected` when the session ends.
+        """
+        if self.state is not SessionState.OPEN:
+            assert self._reason is not None
+            return fail(Disconnected(self._reason.value))
+        return self._outbox.drain(self.transport.unsent)
+
+    def send(self, data: str | bytes, *, volatile: bool = False) -> None:
         """
         Send one message; after the end it is dropped.
 
+        Args:
+            data: the message.
+            volatile: whether it may be dropped if the client cannot take it now.
         Raises:
             ValueError: the text is not Unicode (a lone surrogate), or holds U+001E,
                 which separates the packets of a long-polling payload: what follows
@@ -216,35 +161,49 @@ class EngineSession:
             data.encode("utf-8")
             if SEPARATOR in data:
                 raise ValueError("a text message cannot hold U+001E, the packet separator")
-        self.send_packets((message(data),))
+        packet = message(data)
+        packet.volatile = volatile
+        packet.droppable = True
+        self.send_packets((packet,))
 
-    def send_packets(self, packets: Iterable[Packet]) -> None:
-        """Send packets that were made before, perhaps for many sessions."""
-        if self.state is SessionState.OPEN:
-            self._outbox.extend(packets)
-            if not self._flush_pending:
-                self._flush_pending = True
-                self._host.flush_soon(self)
+    def send_packets(self, packets: Sequence[Packet]) -> None:
+        """
+        Send the packets of one message, made before and perhaps for many sessions.
+
+        What is volatile is dropped here if the client cannot take it; if too much waits,
+        the ``overflow`` option says what is.
+        """
+        if self.state is not SessionState.OPEN:
+            return
+        first = packets[0]
+        if first.volatile and not self.writable and self._outbox.refuses(first):
+            self._outbox.count_dropped()
+            return
+        if self._outbox.put(packets):
+            self._relieve(len(packets))
+        if not self._flush_pending:
+            self._flush_pending = True
+            self._host.flush_soon(self)
 
     def close(self, reason: CloseReason = CloseReason.FORCED_CLOSE) -> None:
         """
         End the session after what was sent has left.
 
-        The receiver is told at once.  A long-polling client that is between two
-        GETs has ``close_timeout`` seconds to fetch the rest.
+        The receiver is told at once.  A client that does not take the rest at once, as a
+        long-polling client between two GETs, has ``close_timeout`` seconds for it.
         """
         if self.state is not SessionState.OPEN:
             return
         self.state = SessionState.CLOSING
+        self._reason = reason
         self._heartbeat.stop(self)
         self._abandon_upgrade()
         if self.transport.closes_in_band:
-            self._outbox.append(Packet(PacketType.CLOSE))
-            self._host.linger(self)
+            self._outbox.put((Packet(PacketType.CLOSE),))
         self._tell(reason)
         self.flush()
-        if not self.transport.closes_in_band:
-            self.lose(reason)
+        if self.state is SessionState.CLOSING:
+            self._host.linger(self)
 
     def pause(self) -> None:
         """
@@ -255,7 +214,7 @@ class EngineSession:
         if self.state is SessionState.OPEN and not self._paused:
             self._paused = True
             self._heartbeat.stop(self)
-            self.transport.pause_reading()
+            self._adjust_reading()
 
     def resume(self) -> None:
         """Take packets again."""
@@ -263,11 +222,11 @@ class EngineSession:
             self._paused = False
             if self.state is SessionState.OPEN:
                 self._heartbeat.start(self)
-                self.transport.resume_reading()
+                self._adjust_reading()
 
     def fail(self, reason: CloseReason, detail: str) -> None:
         """
-        End the session at once: the client broke the protocol.
+        End the session at once: the client broke the protocol, or is too far behind.
 
         Args:
             reason: what the application is told.
@@ -294,29 +253,47 @@ class EngineSession:
             self._tell(reason)
 
     def ping(self) -> None:
-        """Send the heartbeat's ping."""
-        self.send_packets((Packet(PacketType.PING),))
+        """Send the heartbeat's ping, past all that waits for the client."""
+        self._send_first(Packet(PacketType.PING))
+
+    def _send_first(self, packet: Packet) -> None:
+        self._outbox.put_first(packet)
+        if not self._flush_pending:
+            self._flush_pending = True
+            self._host.flush_soon(self)
 
     def flush(self) -> None:
-        """Hand the transport what it can take."""
+        """Hand the transport what it can take, and see what that changes."""
         self._flush_pending = False
-        if self._outbox and self.state is not SessionState.CLOSED and self.transport.writable:
-            taken = self.transport.write(self._outbox)
-            del self._outbox[:taken]
-            if not self._outbox and self.state is SessionState.CLOSING:
-                self.lose(CloseReason.FORCED_CLOSE)
+        if self._overflow:
+            self.fail(CloseReason.TRANSPORT_ERROR, self._overflow)
+            return
+        outbox = self._outbox
+        outbox.hand_over(self.transport)
+        if self._clogged and not outbox.high:
+            self._clogged = False
+            self._adjust_reading()
+        if not outbox.packets:
+            self._dropping = False
+            if self.state is SessionState.CLOSING:
+                assert self._reason is not None
+                self.lose(self._reason)
+            elif outbox.drains and not self.transport.unsent:
+                outbox.drained()
 
     def switch_transport(self, transport: Transport) -> None:
         """Go on with another transport: the end of an upgrade."""
         previous, self.transport = self.transport, transport
         self.upgrade = None
+        self._host.stats.session_moved(previous.name, transport.name)
         previous.close(CloseReason.TRANSPORT_CLOSE)
-        if self._paused:
+        if self._paused or self._clogged:
             transport.pause_reading()
         self.flush()
 
     def packet_received(self, packet: Packet) -> None:
         """Take one packet of the client; see `TransportOwner`."""
+        self._host.stats.packets_recv += 1
         if self.state is not SessionState.OPEN:
             return
         if packet.type is PacketType.MESSAGE:
@@ -331,7 +308,9 @@ class EngineSession:
             self.lose(CloseReason.TRANSPORT_CLOSE)
         elif packet.type is PacketType.PING and self.handshake.protocol == 3:
             self._heartbeat.start(self)
-            self.send_packets((Packet(PacketType.PONG, packet.data),))
+            self._send_first(Packet(PacketType.PONG, packet.data))
+            if self._outbox.high:
+                self._relieve(0)
         elif packet.type in (PacketType.PING, PacketType.PONG):
             # "invalid heartbeat direction": in v3 the client pings, since v4 the server.
             self.fail(CloseReason.TRANSPORT_ERROR, f"the client sent a {packet.type.name}")
@@ -339,7 +318,9 @@ class EngineSession:
             self.fail(CloseReason.PARSE_ERROR, f"unexpected {packet.type.name} packet")
 
     def transport_ready(self) -> None:
-        """The transport became writable; see `TransportOwner`."""
+        """The client takes what it is sent; see `TransportOwner`."""
+        if self.buffered and self.state is SessionState.OPEN:
+            self._heartbeat.progress(self)
         self.flush()
 
     def transport_lost(self, transport: Transport, reason: CloseReason) -> None:
@@ -352,7 +333,48 @@ class EngineSession:
         if transport is self.transport:
             self.fail(reason, detail)
 
+    def _relieve(self, newest: int) -> None:
+        """
+        See to it that not too much waits; called when a good deal does.
+
+        Args:
+            newest: how many packets the message has that was added last.
+        """
+        outbox = self._outbox
+        outbox.hand_over(self.transport)
+        unsent = self.transport.unsent
+        limit = self._host.options.max_buffered
+        if not self._clogged and self.buffered > limit // 2:
+            # It may be waiting for answers that it does not take, and asking on.
+            self._clogged = True
+            self._adjust_reading()
+        if not outbox.overflows(newest, unsent):
+            return
+        waiting = self.buffered
+        if outbox.make_room(newest, unsent) and not self._dropping:
+            self._dropping = True
+            _log.info(
+                "{address} on {path}: {size} bytes wait, messages are dropped",
+                address=self._address,
+                path=self.handshake.path,
+                size=waiting,
+            )
+        if outbox.overflows(newest, unsent):
+            # The end is put off to the end of the turn: whoever sends may be sending this
+            # to others too, and must not hear of the end of a session in between.
+            self._overflow = f"{waiting} bytes wait, and max_buffered is {limit}"
+            self._reason = CloseReason.TRANSPORT_ERROR
+            self.state = SessionState.CLOSING
+            outbox.clear()
+
+    def _adjust_reading(self) -> None:
+        if self._paused or self._clogged:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
     def _tell(self, reason: CloseReason) -> None:
+        self._outbox.ended(reason.value)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             try:
@@ -362,6 +384,8 @@ class EngineSession:
 
     def _end(self, reason: CloseReason) -> None:
         self.state = SessionState.CLOSED
+        self._reason = self._reason or reason
+        self._host.stats.session_closed(self.transport.name, self._reason)
         self._heartbeat.stop(self)
         self._host.forget(self)
         self._outbox.clear()
@@ -372,10 +396,3 @@ class EngineSession:
         upgrade, self.upgrade = self.upgrade, None
         if upgrade is not None:
             upgrade.abandon()
-
-
-class Abandonable(Protocol):
-    """An upgrade under way, as its session sees it."""
-
-    def abandon(self) -> None:
-        """Close the transport that was to take over."""

@@ -16,7 +16,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from mojo.engineio.packet import Packet, PacketType
-from mojo.engineio.session import CloseReason, EngineSession, Transport
+from mojo.engineio.ports import CloseReason, Transport
+from mojo.engineio.session import EngineSession
 
 _log = Logger()
 
@@ -70,7 +71,7 @@ class Upgrade:
         """Take the next step; see `TransportOwner`."""
         if self._session.upgrade is not self:
             return
-        if packet.type is PacketType.PING and packet.data == _PROBE:
+        if packet.type is PacketType.PING and packet.data == _PROBE and self._candidate.writable:
             self._candidate.write([Packet(PacketType.PONG, _PROBE)])
             if not self._probed:
                 self._probed = True

@@ -8,11 +8,12 @@ protocol cannot be talked to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mojo.engineio.packet import Packet as EnginePacket
-from mojo.engineio.session import CloseReason, EngineSession, SessionState
+from mojo.engineio.ports import CloseReason, SessionState
+from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, PacketError
 from mojo.socketio.connection import Connection, ConnectionState
 from mojo.socketio.dialect import Query, dialect_of
@@ -190,7 +191,7 @@ class Client:
 
     # -- from the connections -----------------------------------------------
 
-    def send(self, packets: Iterable[EnginePacket]) -> None:
+    def send(self, packets: Sequence[EnginePacket]) -> None:
         """Hand packets to the session."""
         self.session.send_packets(packets)
 

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.calls import run, settled
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.errors import ConnectionRefused, Disconnected, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
 from mojo.socketio.adapter import SocketFacts

@@ -192,7 +192,31 @@ class MojoSocketHandler(SocketOperator):
         rooms = self._connection.namespace.adapter.rooms_of(self._connection)
         return frozenset(room for room in rooms if isinstance(room, str))
 
+    @property
+    def buffered(self) -> int:
+        """
+        Bytes that wait for the client to take them, from all its apps together.
+
+        More than ``SOCKET_IO["max_buffered"]`` do not: see ``SOCKET_IO["overflow"]``.
+        """
+        return self._connection.client.session.buffered
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were dropped because the client could not take them, of all its apps."""
+        return self._connection.client.session.dropped
+
     # -- to this client: see also `SocketOperator` -----------------------------
+
+    def drain(self) -> Deferred[None]:
+        """
+        Wait until nothing is `buffered`, so as to send no faster than the client takes.
+
+        Returns:
+            A Deferred, to be awaited in a coroutine; it fails with `Disconnected` when the
+            client goes.
+        """
+        return self._connection.client.session.drain()
 
     def emit_ack(
         self,

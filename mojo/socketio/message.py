@@ -72,6 +72,7 @@ class Message(ABC):
             for followers, packet in enumerate(reversed(packets)):
                 packet.compress = self.compress
                 packet.volatile = self.volatile
+                packet.droppable = self.event is not None
                 packet.followers = followers
             self._wire_forms[namespace] = packets
         return packets

@@ -7,7 +7,7 @@ imports this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -33,7 +33,7 @@ class Carrier(Protocol):
     user_id: str | None
     dialect: Dialect
 
-    def send(self, packets: Iterable[EnginePacket]) -> None:
+    def send(self, packets: Sequence[EnginePacket]) -> None:
         """Send Engine.IO packets."""
 
     def joined(self) -> None:

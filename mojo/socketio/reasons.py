@@ -10,7 +10,7 @@ class DisconnectReason(StrEnum):
     The reasons that are Socket.IO's own.
 
     A connection that goes with its Engine.IO session has that session's reason: see
-    `mojo.engineio.session.CloseReason`.
+    `mojo.engineio.ports.CloseReason`.
     """
 
     CLIENT_NAMESPACE = "client namespace disconnect"

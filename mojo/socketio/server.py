@@ -18,8 +18,9 @@ from twisted.internet.interfaces import IReactorTime
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.handshake import Identify, identify_nobody
 from mojo.engineio.options import EngineOptions
+from mojo.engineio.ports import CloseReason
 from mojo.engineio.server import EngineServer, new_id
-from mojo.engineio.session import CloseReason, EngineSession
+from mojo.engineio.session import EngineSession
 from mojo.errors import EventTableError
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection

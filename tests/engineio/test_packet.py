@@ -10,6 +10,7 @@ from mojo.engineio.packet import (
     encode_for_payload,
     encode_text,
     message,
+    size_of,
 )
 from mojo.errors import PacketError
 
@@ -67,3 +68,17 @@ class DecodeTests(SynchronousTestCase):
         for text in ("bAQ", "bA Q=", "b====", "bAQI$", "b€"):
             with self.assertRaises(PacketError):
                 decode_from_payload(text)
+
+
+class SizeTests(SynchronousTestCase):
+    def test_bytes_and_the_packet_itself(self) -> None:
+        """Data counts in bytes, as UTF-8 if it is text; an empty packet counts for 128."""
+        for data, size in (("", 128), ("abc", 131), ("€", 131), (b"\x00" * 1000, 1128)):
+            self.assertEqual(size_of(message(data)), size)
+
+    def test_is_computed_once(self) -> None:
+        """The size is kept on the packet, for the other recipients."""
+        packet = message("abc")
+        size_of(packet)
+        packet.data = "longer than before"
+        self.assertEqual(size_of(packet), 131)

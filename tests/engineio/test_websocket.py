@@ -5,10 +5,13 @@ Where a violation is tested, the bytes come in one piece, byte by byte, and cut 
 at every position: the close code must be the same.
 """
 
+import inspect
+
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio import EngineOptions
+from mojo.engineio.transports.autobahn_options import set_protocol_options
 from mojo.engineio.transports.frames import encode_frame
 from mojo.engineio.transports.websocket import WebSocketFactory
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
@@ -382,36 +385,6 @@ class ClosingTests(SynchronousTestCase):
         self.assertEqual(self.endpoint.clock.getDelayedCalls(), [])
 
 
-class PressureTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.endpoint = Endpoint()
-        self.socket = self.endpoint.open_websocket()
-        self.transport = self.socket.wire.transport
-
-    def test_client_that_does_not_read_is_not_read(self) -> None:
-        """While our writes wait, its messages do: each could be answered by another."""
-        self.transport.producer.pauseProducing()
-        self.assertFalse(self.transport.reading)
-        self.transport.producer.resumeProducing()
-        self.assertTrue(self.transport.reading)
-
-    def test_pause(self) -> None:
-        """Reading goes on when neither side has a reason to wait."""
-        self.endpoint.session.pause()
-        self.assertFalse(self.transport.reading)
-        self.transport.producer.pauseProducing()
-        self.endpoint.session.resume()
-        self.assertFalse(self.transport.reading)
-        self.transport.producer.resumeProducing()
-        self.assertTrue(self.transport.reading)
-
-    def test_close_while_paused(self) -> None:
-        """The answer to our Close frame is read."""
-        self.endpoint.session.pause()
-        self.endpoint.session.close()
-        self.assertTrue(self.transport.reading)
-
-
 class OptionTests(SynchronousTestCase):
     def test_every_option_is_set(self) -> None:
         """Autobahn's defaults are open doors; each value is read back here."""
@@ -449,12 +422,8 @@ class OptionTests(SynchronousTestCase):
 
     def test_no_option_is_forgotten(self) -> None:
         """An option that a newer Autobahn adds must be looked at."""
-        import inspect
-
-        from mojo.engineio.transports import websocket
-
         known = set(inspect.signature(WebSocketFactory.setProtocolOptions).parameters) - {"self"}
-        source = inspect.getsource(websocket.set_protocol_options)
+        source = inspect.getsource(set_protocol_options)
         self.assertEqual({name for name in known if f"{name}=" not in source}, set())
 
     def test_settings_are_not_copied(self) -> None:

@@ -16,7 +16,8 @@ from twisted.web.server import Request
 from mojo.engineio import jsonp
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet, PacketType
-from mojo.engineio.session import CloseReason, TransportOwner
+from mojo.engineio.ports import CloseReason, TransportOwner
+from mojo.engineio.stats import EngineStats
 from mojo.engineio.transports.coding import CODINGS, choose_coding
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import EngineError, EngineErrorCode, RemoteError
@@ -29,17 +30,24 @@ class PollingTransport:
     Args:
         owner: the session.
         options: the server's.
+        stats: the server's.
         version: the session's version of the protocol.
     """
 
     name = "polling"
     closes_in_band = True
+    unsent = 0
 
     def __init__(
-        self, owner: TransportOwner, options: EngineOptions, version: Version = VERSION_4
+        self,
+        owner: TransportOwner,
+        options: EngineOptions,
+        stats: EngineStats,
+        version: Version = VERSION_4,
     ) -> None:
         self.owner = owner
         self._options = options
+        self._stats = stats
         self._version = version
         self._get: Request | None = None
         self._jsonp: str | None = None
@@ -130,6 +138,7 @@ class PollingTransport:
             if coding is not None:
                 body = CODINGS[coding](body)
                 request.setHeader(b"content-encoding", coding.encode("ascii"))
+        self._stats.bytes_sent += len(body)
         request.setHeader(b"content-length", b"%d" % len(body))
         request.write(body)
         request.finish()

@@ -9,6 +9,7 @@ on the frames that the client sends.  The opening handshake is checked before it
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -23,12 +24,15 @@ from zope.interface import implementer
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
-from mojo.engineio.session import CloseReason, TransportOwner
+from mojo.engineio.ports import CloseReason, TransportOwner
+from mojo.engineio.stats import EngineStats
+from mojo.engineio.transports.autobahn_options import set_protocol_options
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.frames import frame_of, framer_of
 from mojo.engineio.transports.opening import opening_handshake
+from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.engineio.transports.silence import Silence
 from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
@@ -68,6 +72,7 @@ class WebSocketTransport(WebSocketServerProtocol):
     version: Version = VERSION_4
     factory: WebSocketFactory
     transport: Any
+    _outlet: Outlet
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,13 +89,28 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     @property
     def writable(self) -> bool:
-        """Whether the WebSocket is open: no data may follow our Close frame."""
-        return bool(self.state == self.STATE_OPEN)
+        """Whether the WebSocket is open, and the client takes what it is sent."""
+        # No data may follow our Close frame.
+        return bool(self.state == self.STATE_OPEN) and not self._outlet.full
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait here; see `Transport`."""
+        return self._outlet.unsent
 
     def write(self, packets: list[Packet]) -> int:
-        """Write all the packets as frames; see `Transport`."""
-        self.transport.writeSequence([self._frame(packet) for packet in packets])
-        return len(packets)
+        """Write packets as frames, until it is a chunk or more; see `Transport`."""
+        frames = []
+        size = 0
+        for packet in packets:
+            frame = self._frame(packet)
+            frames.append(frame)
+            size += len(frame)
+            if size >= CHUNK:
+                break
+        self.factory.stats.bytes_sent += size
+        self._outlet.write(frames, size)
+        return len(frames)
 
     def close(self, reason: CloseReason) -> None:
         """Begin the closing handshake; see `Transport`."""
@@ -136,23 +156,18 @@ class WebSocketTransport(WebSocketServerProtocol):
         if early:
             self.dataReceived(early)
 
-    # -- IPushProducer: the client does not read what we write ----------------
+    # -- IPushProducer: how much the client takes of what we write ------------
 
     def pauseProducing(self) -> None:
-        """
-        Read no more from a client that does not read.
-
-        Each message it sends may be answered with another: if it never reads them,
-        they would fill our memory.  Its pong stays unread too, so a client that
-        does not recover is gone after the heartbeat's timeout.
-        """
-        self._paused_by_peer = True
-        self._adjust_reading()
+        """Write no more: the client does not read what was written."""
+        self._outlet.full = True
 
     def resumeProducing(self) -> None:
-        """The client has read what was written."""
+        """Go on: the client has read what was written."""
+        self._outlet.resume()
         self._paused_by_peer = False
         self._adjust_reading()
+        self.owner.transport_ready()
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` says so too."""
@@ -167,19 +182,21 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         """Begin, without the facts about the socket that Autobahn would gather."""
+        self._outlet = Outlet(self.transport)
         self._connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         """Read frames, until one of them breaks the protocol."""
         if self._discarding:
             return
+        self.factory.stats.bytes_recv += len(data)
         self._dataReceived(data)
         if self.failedByMe:
             # RFC 6455 section 7.1.7: no more processing.
             self._discarding = True
             self.data = b""
             self._fragments.clear()
-            close_for_writing(self.transport)
+            self._outlet.finish(partial(close_for_writing, self.transport))
             self.factory.closing.start(self)
             self._fail(CloseReason.TRANSPORT_ERROR, self._describe_failure())
 
@@ -208,8 +225,29 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     def _closeConnection(self, abort: bool = False) -> None:
         """Close the socket, except after a violation: see `dataReceived`."""
-        if not self.failedByMe:
-            super()._closeConnection(abort)
+        if self.failedByMe:
+            return
+        if abort:
+            self.transport.abortConnection()
+        else:
+            self._outlet.finish(self.transport.loseConnection)
+            if self._outlet.full:
+                self.factory.closing.start(self)
+
+    def unregisterProducer(self) -> None:
+        """Nothing: the outlet does it, when nothing is left that must be written."""
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """
+        Write what Autobahn has to say, in its turn: never into the middle of a frame.
+
+        It is always an answer.  A client that pings and does not read would fill our
+        memory with pongs, so it is not read until it does.
+        """
+        self._outlet.write([data], len(data))
+        if self._outlet.full:
+            self._paused_by_peer = True
+            self._adjust_reading()
 
     def onConnect(self, request: Any) -> str | None:
         """Speak the first subprotocol that the client offers, as the reference does."""
@@ -268,20 +306,24 @@ class WebSocketFactory(WebSocketServerFactory):
     Args:
         clock: for the closing handshake.
         options: the server's.
+        stats: the server's.
     """
 
     log = Silence()
     noisy = False
 
-    def __init__(self, clock: IReactorTime, options: EngineOptions) -> None:
+    def __init__(self, clock: IReactorTime, options: EngineOptions, stats: EngineStats) -> None:
         super().__init__(server="", reactor=clock)
+        self.stats = stats
         self.max_payload = options.max_payload
         self.deflate = read_options(options.per_message_deflate)
         #: Connections that were sent a Close frame, until they are gone.
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
         )
-        set_protocol_options(self, options)
+        set_protocol_options(
+            self, options, deflates=self.deflate is not None, accept=self.accept_compression
+        )
         settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
         self._transport_class: type[WebSocketTransport] = type(
             "WebSocketTransport", (WebSocketTransport,), settings
@@ -328,50 +370,6 @@ class WebSocketFactory(WebSocketServerFactory):
         transport.dataReceived(opening_handshake(request, compress=self.deflate is not None))
         transport.opened()
         return transport
-
-
-def set_protocol_options(factory: WebSocketFactory, options: EngineOptions) -> None:
-    """
-    Set every option that Autobahn has; half of its defaults are open doors.
-
-    No limits, any origin, a status page that redirects wherever its URL says, a
-    dropped connection in place of a close code: see `tests.engineio.test_websocket`,
-    which reads each of these back.
-    """
-    factory.setProtocolOptions(
-        versions=[13],
-        webStatus=False,
-        utf8validateIncoming=True,
-        maskServerFrames=False,
-        requireMaskedClientFrames=True,
-        applyMask=True,
-        maxFramePayloadSize=options.max_payload,
-        # Autobahn unpacks a compressed message to the limit, and may not notice that there is
-        # more; with one byte to spare we do.
-        maxMessagePayloadSize=options.max_payload + (factory.deflate is not None),
-        autoFragmentSize=0,
-        # Answer a violation with its close code (1002, 1007, 1009), not with a reset.
-        failByDrop=False,
-        echoCloseCodeReason=False,
-        # Autobahn's timers run on the global reactor whatever the factory is given:
-        # none of them is used.  The handshake comes in one piece, and `closing` and
-        # the session's heartbeat see to the rest.
-        openHandshakeTimeout=0,
-        closeHandshakeTimeout=0,
-        autoPingInterval=0,
-        autoPingTimeout=0,
-        autoPingSize=12,
-        autoPingRestartOnAnyTraffic=True,
-        tcpNoDelay=True,
-        perMessageCompressionAccept=factory.accept_compression,
-        serveFlashSocketPolicy=False,
-        flashSocketPolicy="",
-        # The origin was judged by `mojo.engineio.handshake`, and is not passed on.
-        allowedOrigins=[],
-        allowNullOrigin=False,
-        maxConnections=0,
-        trustXForwardedFor=0,
-    )
 
 
 def _abort(transport: WebSocketTransport) -> None:

@@ -1,0 +1,93 @@
+"""
+The bytes on their way into one Twisted transport: no more than it takes.
+
+Twisted's transports take whatever they are given and keep it in memory, copied, for each
+client; they only say, to a producer, that this is enough.  So a frame that is longer than
+they should hold stays here, where it is the same object for every client that it is for,
+and goes piece by piece as the client reads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: Bytes that are handed over at once: as many as Twisted's transports hold before they say
+#: that it is enough.
+CHUNK = 65_536
+
+
+class Outlet:
+    """
+    Writes to a transport, in order, while it has room.
+
+    The transport's producer sets ``full`` in its ``pauseProducing``, and calls `resume` in
+    ``resumeProducing``.
+
+    Attributes:
+        full: whether the transport said that it has enough.  While it is not, nothing
+            waits here.
+        unsent: bytes that wait here.
+    """
+
+    __slots__ = ("_end", "_pieces", "_transport", "full", "unsent")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._pieces: deque[memoryview] = deque()
+        self._end: Callable[[], object] | None = None
+        self.full = False
+        self.unsent = 0
+
+    def write(self, pieces: Sequence[bytes], size: int) -> None:
+        """
+        Write some bytes.
+
+        Args:
+            pieces: the bytes.
+            size: how many they are.
+        """
+        if size <= CHUNK and not self.full:
+            self._transport.writeSequence(pieces)
+        else:
+            self._pieces.extend(map(memoryview, pieces))
+            self.unsent += size
+            self._push()
+
+    def resume(self) -> None:
+        """Go on: the transport has room again."""
+        self.full = False
+        self._push()
+
+    def finish(self, end: Callable[[], object]) -> None:
+        """
+        Call what ends the connection when all that waits has been written.
+
+        A transport does not close while it has a producer that it told to wait.
+        """
+        self._end = end
+        self._push()
+
+    def _push(self) -> None:
+        while self._pieces and not self.full:
+            chunk = self._next_chunk()
+            self.unsent -= len(chunk)
+            self._transport.write(chunk)
+        end = self._end
+        if end is not None and not self._pieces:
+            self._end = None
+            self._transport.unregisterProducer()
+            end()
+
+    def _next_chunk(self) -> bytes:
+        pieces: list[memoryview] = []
+        room = CHUNK
+        while self._pieces and room:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            room -= len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)

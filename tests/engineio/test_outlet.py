@@ -1,0 +1,72 @@
+"""`mojo.engineio.transports.outlet`: in order, and no more than the transport takes."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo.engineio.transports.outlet import CHUNK, Outlet
+from tests.wire import WireTransport
+
+
+class Producer:
+    """Tells an outlet what its transport says, as the WebSocket transport does."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self.outlet = outlet
+
+    def pauseProducing(self) -> None:
+        self.outlet.full = True
+
+    def resumeProducing(self) -> None:
+        self.outlet.resume()
+
+
+class OutletTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.transport = WireTransport("192.0.2.7")
+        self.outlet = Outlet(self.transport)
+        self.transport.registerProducer(Producer(self.outlet), True)
+
+    def test_straight_through(self) -> None:
+        """What the transport has room for is not kept."""
+        self.outlet.write([b"abc", b"def"], 6)
+        self.assertEqual((self.transport.written, self.outlet.unsent), (b"abcdef", 0))
+
+    def test_long(self) -> None:
+        """A long piece goes chunk by chunk, two of which the transport holds at most."""
+        data = bytes(range(256)) * 1024  # four chunks
+        self.transport.stalled = True
+        self.outlet.write([data], len(data))
+        self.assertEqual(len(self.transport.waiting), 2 * CHUNK)
+        self.assertEqual((self.outlet.full, self.outlet.unsent), (True, 2 * CHUNK))
+        self.transport.take(CHUNK)
+        self.assertEqual(self.outlet.unsent, 2 * CHUNK)
+        self.transport.take()
+        self.assertEqual(self.outlet.unsent, 0)
+        self.transport.catch_up()
+        self.assertEqual(self.transport.written, data)
+        self.assertFalse(self.outlet.full)
+
+    def test_order(self) -> None:
+        """What comes later waits behind what waits, however short it is."""
+        self.transport.stalled = True
+        self.outlet.write([b"a" * 3 * CHUNK], 3 * CHUNK)
+        self.outlet.write([b"b", b"c"], 2)
+        self.transport.catch_up()
+        self.assertEqual(self.transport.written, b"a" * 3 * CHUNK + b"bc")
+
+    def test_finish_at_once(self) -> None:
+        """A transport that holds much closes when it has sent it: nobody is asked for more."""
+        self.transport.stalled = True
+        self.outlet.write([b"a" * 2 * CHUNK], 2 * CHUNK)
+        self.outlet.finish(self.transport.loseConnection)
+        self.assertIsNone(self.transport.producer)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_finish_later(self) -> None:
+        """The end comes after all that waits."""
+        self.transport.stalled = True
+        self.outlet.write([b"a" * 4 * CHUNK], 4 * CHUNK)
+        self.outlet.finish(self.transport.loseConnection)
+        self.assertFalse(self.transport.disconnecting)
+        self.transport.catch_up()
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.transport.written, b"a" * 4 * CHUNK)
