@@ -139,6 +139,24 @@ def flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else f"must be True or False, not {kind_of(value)}"
 
 
+def function(value: Any) -> str | None:
+    """Check a function, or the dotted path of one."""
+    if callable(value) or (isinstance(value, str) and "." in value.strip(".")):
+        return None
+    return f"must be a function, or its dotted path such as 'hooks.allow', not {value!r}"
+
+
+def matching(pattern: str, what: str) -> Check:
+    """Check a text by a regular expression."""
+    compiled = re.compile(pattern)
+
+    def check(value: Any) -> str | None:
+        good = isinstance(value, str) and compiled.fullmatch(value)
+        return None if good else f"must be {what}, not {value!r}"
+
+    return check
+
+
 def within(what: str, least: int, most: int) -> Check:
     """Check a whole number between two."""
     check_count = count(what, least=least)
@@ -152,9 +170,9 @@ def within(what: str, least: int, most: int) -> Check:
     return check
 
 
-def either(first: type, second: Check) -> Check:
+def either(first: type, second: Check, *, of_first: Check = lambda _: None) -> Check:
     """Check that a value is of a type, or else something more."""
-    return lambda value: None if isinstance(value, first) else second(value)
+    return lambda value: of_first(value) if isinstance(value, first) else second(value)
 
 
 def keys(what: str, **checks: Check) -> Check:
@@ -174,7 +192,7 @@ def keys(what: str, **checks: Check) -> Check:
                 return f"has no key {key!r}; those that it may have: {', '.join(checks)}"
             problem = checks[key](item)
             if problem is not None:
-                return f"[{key!r}] {problem}"
+                return f"has {key!r}, which {problem}"
         return None
 
     return check

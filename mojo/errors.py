@@ -184,7 +184,7 @@ class AmbiguousServiceError(LocalError):
 
 class ConnectionRefused(MojoError):
     """
-    Raised in ``on_open`` to refuse a connection.
+    Raised in ``on_open``, and by an ``allow_request`` hook, to refuse a connection.
 
     The client's ``connect_error`` event gets ``message`` and, where given,
     ``data`` (any JSON value).

@@ -20,6 +20,8 @@ from mojo.errors import SettingsError
 _DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
 _TRANSPORTS = ("polling", "websocket")
 _OVERFLOWS = ("close", "drop_volatile", "drop_oldest")
+# RFC 9110 section 5.6.2, which a cookie's name must be.
+_COOKIE_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
 def _setting(default: Any, check: Check) -> Any:
@@ -68,6 +70,13 @@ class SocketIOSettings(_Checked):
         http_compression: least bytes of a response that is compressed; 0 is never.
         per_message_deflate: whether WebSocket messages may be compressed: ``True``,
             ``False``, or a dict of the extension's options.
+        cookie: the name of a cookie with the id of the Engine.IO session, or a dict of its
+            attributes; ``None`` for none.
+        allow_request: a function that may refuse a client before it connects.
+        generate_id: a function that makes the ids of Engine.IO sessions.
+        initial_headers: a function that adds headers to the answer to a handshake.
+        headers: a function that adds headers to every answer.
+        connection_error: a function that learns of refused requests.
         allow_eio3: whether Socket.IO 2 clients are served too.
         max_attachments: most binary attachments of a packet.
         attachment_timeout: seconds from one attachment to the next.
@@ -114,6 +123,30 @@ class SocketIOSettings(_Checked):
             ),
         ),
     )
+    cookie: object = _setting(
+        None,
+        checks.optional(
+            checks.either(
+                str,
+                checks.keys(
+                    "a name, a dict or None",
+                    name=checks.matching(_COOKIE_NAME, "a cookie's name"),
+                    path=checks.matching(r"/[\x21-\x3a\x3c-\x7e]*", "a path"),
+                    http_only=checks.flag,
+                    same_site=checks.matching("lax|strict|none", "'lax', 'strict' or 'none'"),
+                    secure=checks.optional(checks.flag),
+                    max_age=checks.optional(checks.count("seconds", least=0)),
+                    domain=checks.optional(checks.matching(r"[A-Za-z0-9.-]+", "a domain")),
+                ),
+                of_first=checks.matching(_COOKIE_NAME, "a cookie's name"),
+            )
+        ),
+    )
+    allow_request: object = _setting(None, checks.optional(checks.function))
+    generate_id: object = _setting(None, checks.optional(checks.function))
+    initial_headers: object = _setting(None, checks.optional(checks.function))
+    headers: object = _setting(None, checks.optional(checks.function))
+    connection_error: object = _setting(None, checks.optional(checks.function))
     allow_eio3: bool = _setting(False, checks.is_a(bool, "True or False"))
     max_attachments: int = _setting(10, checks.count("attachments", least=0))
     attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))

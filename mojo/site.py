@@ -8,19 +8,20 @@ start, rather than a page that is never reached.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
+from mojo import dotted
 from mojo.engineio.handshake import Identify
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.resource import EngineResource
-from mojo.errors import ProjectError
+from mojo.errors import ProjectError, SettingsError
 from mojo.project.app import App
-from mojo.settings import Settings
+from mojo.settings import Settings, SocketIOSettings
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
 from mojo.web import static
@@ -118,6 +119,7 @@ def make_mounts(
         folder: the project's, where the browser's client is looked for.
     Raises:
         ProjectError: an app's path is the shared path.
+        SettingsError: a function that the settings name cannot be imported.
     """
     options = take_options(
         EngineOptions,
@@ -125,6 +127,7 @@ def make_mounts(
         allowed_origins=tuple(settings.allowed_origins),
         trusted_proxies=tuple(settings.trusted_proxies),
     )
+    options = replace(options, **_load_hooks(settings.socket_io))
     shared = settings.socket_io.path.rstrip("/")
     files: Mapping[bytes, IResource] = {}
     if settings.socket_io.serve_client:
@@ -183,6 +186,23 @@ def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]
                     f"{prefix!r} is for {owners[prefix]}"
                 )
     return Root(prefixes, PagesResource(host, pages), prefixes.pop("", None))
+
+
+_HOOKS = ("allow_request", "generate_id", "initial_headers", "headers", "connection_error")
+
+
+def _load_hooks(settings: SocketIOSettings) -> dict[str, Any]:
+    """Import the functions that settings name by their dotted paths."""
+    hooks: dict[str, Any] = {}
+    for name in _HOOKS:
+        value = getattr(settings, name)
+        if isinstance(value, str):
+            label = f"SOCKET_IO[{name!r}]"
+            value = dotted.load(value, label)
+            if not callable(value):
+                raise SettingsError([f"{label} is no function, but {type(value).__name__}"])
+        hooks[name] = value
+    return hooks
 
 
 Options = TypeVar("Options", EngineOptions, SocketOptions)

@@ -476,3 +476,24 @@ class EventInServiceTests(ServiceTestCase):
         ada.send('2/ChatSocket,0["say","hi"]')
         self.assertEqual(ada.received(), ['3/ChatSocket,0[{"ok":true}]'])
         self.assertEqual(other.received(), ['2/ChatSocket,["said","ada","hi"]'])
+
+
+class HookTests(ServiceTestCase):
+    def test_dotted_paths(self) -> None:
+        """Functions may be named; a name that leads nowhere ends the start."""
+        self.serve(socket_io=SocketIOSettings(generate_id=f"{__name__}.make_id"))
+        text = Wire(self.site).get("/socket.io/?EIO=4&transport=polling").text
+        self.assertIn('"sid":"by-name"', text)
+        for path, problem in (
+            ("nowhere.make_id", "cannot be imported"),
+            (f"{__name__}.nothing", "cannot be imported"),
+            (f"{__name__}.__name__", "is no function, but str"),
+        ):
+            with self.assertRaises(SettingsError) as caught:
+                self.serve(socket_io=SocketIOSettings(generate_id=path))
+            self.assertIn("SOCKET_IO['generate_id']", str(caught.exception))
+            self.assertIn(problem, str(caught.exception))
+
+
+def make_id(handshake):
+    return "by-name"

@@ -7,9 +7,12 @@ Times are in seconds and sizes in bytes; the wire's milliseconds are made in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+
+from mojo.engineio.handshake import Facts, Handshake
+from mojo.errors import EngineError
 
 TRANSPORTS = ("polling", "websocket")
 #: What may happen when more than ``max_buffered`` waits for a client.
@@ -47,6 +50,17 @@ class EngineOptions:
             has options of `mojo.engineio.transports.deflate.DeflateOptions`.
         allow_eio3: whether clients of version 3 of the protocol, which are those of
             Socket.IO 1 and 2, are served too.
+        initial_packet: a message that every client is sent with the handshake.
+        cookie: the name of a cookie with the session's id, or a mapping of its
+            attributes, see `mojo.engineio.response_headers.EngineCookie`.
+        allow_request: called with the `Handshake` of a client before it is let in; see
+            `mojo.engineio.admission`.
+        generate_id: called with the `Handshake`; gives the session's id.
+        initial_headers: called with a dict, to be filled with headers of the response, and
+            the `Handshake` that it answers.
+        headers: called likewise for every response, with the request's facts.
+        connection_error: called with the `EngineError` for which a request is refused and
+            the request's facts, or ``None`` if it could not be read.
         allowed_origins: origins beside our own that may connect with their
             visitors' cookies, such as ``"https://example.com"``; ``"*"`` lets any
             page connect, but without its visitor's cookies.
@@ -66,6 +80,13 @@ class EngineOptions:
     http_compression: int = 1024
     per_message_deflate: bool | Mapping[str, Any] = False
     allow_eio3: bool = False
+    initial_packet: str | bytes | None = None
+    cookie: str | Mapping[str, Any] | None = None
+    allow_request: Callable[[Handshake], Any] | None = None
+    generate_id: Callable[[Handshake], Any] | None = None
+    initial_headers: Callable[[MutableMapping[str, Any], Handshake], Any] | None = None
+    headers: Callable[[MutableMapping[str, Any], Facts], Any] | None = None
+    connection_error: Callable[[EngineError, Facts | None], Any] | None = None
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
 

@@ -10,24 +10,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from mojo.engineio import jsonp
+from mojo.engineio.admission import ask_for_id, ask_whether_allowed
 from mojo.engineio.handshake import (
     Facts,
-    Handshake,
     check_origin,
     open_handshake,
-    read_cookies,
     read_facts,
     read_query,
 )
+from mojo.engineio.ownership import check_owner
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
+from mojo.engineio.response_headers import HeaderPairs, ResponseHeaders
 from mojo.engineio.server import EngineServer
 from mojo.engineio.session import EngineSession
 from mojo.engineio.site import EngineRequest
@@ -59,11 +62,13 @@ class EngineResource(Resource):
         self.engine = engine
         self.max_body = engine.options.max_payload
         self._websockets = WebSocketFactory(engine.clock, engine.options, engine.stats)
+        self._headers = ResponseHeaders(engine.options)
         self._told_of_eio3 = False
 
     def render(self, request: Request) -> int:
         """Serve one request; the answer is always written here, never returned."""
         _set_security_headers(request)
+        facts: Facts | None = None
         try:
             facts = read_facts(request, self.engine.proxies)
             check_origin(facts, self.engine.origins)
@@ -74,7 +79,7 @@ class EngineResource(Resource):
             else:
                 self._serve(request, facts)
         except RemoteError as exc:
-            self._refuse(request, exc)
+            self._refuse(request, exc, facts)
         return NOT_DONE_YET
 
     @property
@@ -133,7 +138,7 @@ class EngineResource(Resource):
                 raise EngineError(
                     EngineErrorCode.BAD_REQUEST, detail="the session speaks another EIO"
                 )
-            self._check_visitor(session, facts)
+            check_owner(session.handshake, facts, self.engine.identify)
         if upgrade:
             check_upgrade(request)
             self._serve_websocket(request, facts, session, version)
@@ -169,29 +174,32 @@ class EngineResource(Resource):
     ) -> None:
         index = jsonp.read_index(facts.get_query("j"))
         if session is None:
-            session = self.engine.new_session(self._open_handshake(facts, version))
-            transport = PollingTransport(session, self.engine.options, self.engine.stats, version)
-            self.engine.start(session, transport)
-            transport.poll(request, index)
+            self._open(
+                request,
+                facts,
+                version,
+                lambda session: self._open_polling(request, session, version, index),
+            )
             return
         if not isinstance(session.transport, PollingTransport):
             raise EngineError(
                 EngineErrorCode.BAD_REQUEST, detail="polling after the move to WebSocket"
             )
+        self._add_headers(request, self._headers.of(facts))
         if request.method == b"GET":
             session.transport.poll(request, index)
         elif request.method == b"POST":
-            self._receive(request, session, session.transport, version, is_jsonp=index is not None)
+            self._receive(request, facts, session, session.transport, version, index is not None)
         else:
             raise EngineError(EngineErrorCode.BAD_REQUEST, detail="neither GET nor POST")
 
     def _receive(
         self,
         request: Request,
+        facts: Facts,
         session: EngineSession,
         transport: PollingTransport,
         version: Version,
-        *,
         is_jsonp: bool,
     ) -> None:
         assert request.content is not None
@@ -212,7 +220,7 @@ class EngineResource(Resource):
                 return
             if session.failure:
                 # Said by a layer above while it read one of the packets.
-                self._refuse(request, EngineError(EngineErrorCode.BAD_REQUEST))
+                self._refuse(request, EngineError(EngineErrorCode.BAD_REQUEST), facts)
             else:
                 if is_jsonp:
                     # The answer to a form is shown in a frame, where text/plain may be
@@ -232,12 +240,17 @@ class EngineResource(Resource):
         self, request: Request, facts: Facts, session: EngineSession | None, version: Version
     ) -> None:
         if session is None:
-            session = self.engine.new_session(self._open_handshake(facts, version))
-            transport = self._websockets.accept(request, session, version)
-            self.engine.start(session, transport)
-        elif self._can_upgrade(session):
+            self._open(
+                request,
+                facts,
+                version,
+                lambda session: self._open_websocket(request, session, version),
+            )
+            return
+        headers = self._headers.of(facts)
+        if self._can_upgrade(session):
             assert isinstance(session.transport, PollingTransport)
-            candidate = self._websockets.accept(request, session, version)
+            candidate = self._websockets.accept(request, session, version, headers)
             Upgrade(
                 session,
                 session.transport,
@@ -246,7 +259,7 @@ class EngineResource(Resource):
                 self.engine.options.upgrade_timeout,
             )
         else:
-            stray: WebSocketTransport = self._websockets.accept(request, session, version)
+            stray: WebSocketTransport = self._websockets.accept(request, session, version, headers)
             stray.close(CloseReason.TRANSPORT_ERROR)
 
     def _can_upgrade(self, session: EngineSession) -> bool:
@@ -256,40 +269,56 @@ class EngineResource(Resource):
             and isinstance(session.transport, PollingTransport)
         )
 
-    # -- who is asking ------------------------------------------------------
+    # -- new sessions -------------------------------------------------------
 
-    def _open_handshake(self, facts: Facts, version: Version) -> Handshake:
+    def _open(
+        self,
+        request: Request,
+        facts: Facts,
+        version: Version,
+        begin: Callable[[EngineSession], None],
+    ) -> None:
+        """Open a session, if the application allows it, which may take its time."""
         engine = self.engine
-        return open_handshake(
+        handshake = open_handshake(
             facts, engine.origins, engine.identify, engine.clock.seconds(), version.number
         )
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
 
-    def _check_visitor(self, session: EngineSession, facts: Facts) -> None:
-        """
-        Refuse a request for a visitor's session that comes from somebody else.
+        async def ask() -> None:
+            try:
+                await ask_whether_allowed(engine.options, handshake)
+                eid = await ask_for_id(engine.options, handshake)
+                if not gone:
+                    begin(engine.new_session(handshake, eid))
+            except RemoteError as exc:
+                if not gone:
+                    self._refuse(request, exc, facts)
 
-        The id in the URL is a secret, but URLs end up in logs: whoever found one
-        there must not be able to read a visitor's messages.  A browser sends its
-        cookies with every request; there are clients (python-socketio's) that send
-        them with the first alone, and those must come from the same address.  The
-        session itself is left alone.
-        """
-        handshake = session.handshake
-        owner = handshake.session_id or handshake.user_id
-        if owner is None:
-            return
-        cookies = facts.headers.get("cookie", ())
-        if cookies == handshake.headers.get("cookie", ()):
-            return
-        identity = self.engine.identify(read_cookies(cookies))
-        # A visitor without a session is known by the login alone.
-        asking = identity.user_id if handshake.session_id is None else identity.session_id
-        if asking is None and facts.address == handshake.address:
-            return
-        if asking != owner:
-            raise EngineError(
-                EngineErrorCode.FORBIDDEN, detail="the session belongs to another visitor"
-            )
+        Deferred.fromCoroutine(ask()).addErrback(request.processingFailed)
+
+    def _open_polling(
+        self, request: Request, session: EngineSession, version: Version, index: str | None
+    ) -> None:
+        self._add_headers(request, self._headers.of(session.handshake, session.eid))
+        transport = PollingTransport(session, self.engine.options, self.engine.stats, version)
+        self.engine.start(session, transport)
+        transport.poll(request, index)
+
+    def _open_websocket(self, request: Request, session: EngineSession, version: Version) -> None:
+        headers = self._headers.of(session.handshake, session.eid)
+        transport = self._websockets.accept(request, session, version, headers)
+        self.engine.start(session, transport)
+        transport.read_early()
+
+    def _add_headers(self, request: Request, headers: HeaderPairs) -> None:
+        for name in {name for name, _ in headers} - {"set-cookie", "vary"}:
+            request.responseHeaders.removeHeader(name)
+        for name, value in headers:
+            request.responseHeaders.addRawHeader(name, value)
+
+    # -- who is asking ------------------------------------------------------
 
     def _set_cors_headers(self, request: Request, facts: Facts, origin: str) -> None:
         request.setHeader(b"access-control-allow-origin", origin.encode("latin-1"))
@@ -303,8 +332,8 @@ class EngineResource(Resource):
             if _HEADER_NAMES.fullmatch(wanted):
                 request.setHeader(b"access-control-allow-headers", wanted)
 
-    def _refuse(self, request: Request, error: RemoteError) -> None:
-        """Answer with an error and its JSON body, and log why."""
+    def _refuse(self, request: Request, error: RemoteError, facts: Facts | None) -> None:
+        """Answer with an error and its JSON body, log why, and tell the application."""
         if not isinstance(error, EngineError):
             error = EngineError(EngineErrorCode.BAD_REQUEST, detail=str(error), status=error.status)
         self.engine.stats.refused[error.code] += 1
@@ -319,6 +348,11 @@ class EngineResource(Resource):
         body = json.dumps({"code": int(error.code), "message": error.message})
         request.setHeader(b"content-type", b"application/json")
         _answer(request, error.status, body.encode("utf-8"))
+        if self.engine.options.connection_error is not None:
+            try:
+                self.engine.options.connection_error(error, facts)
+            except Exception:
+                _log.failure("connection_error failed")
 
 
 def _content_type(request: Request) -> bytes:

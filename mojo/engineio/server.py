@@ -100,18 +100,24 @@ class EngineServer:
             raise EngineError(EngineErrorCode.UNKNOWN_SID)
         return session
 
-    def new_session(self, handshake: Handshake) -> EngineSession:
+    def new_session(self, handshake: Handshake, eid: str | None = None) -> EngineSession:
         """
         Make a session; `start` must follow at once.
 
+        Args:
+            handshake: the facts of the request that opens it.
+            eid: its id; made here, if it is ``None``.
         Raises:
-            EngineError: the server is stopping.
+            EngineError: the server is stopping, or another session has that id.
         """
         if self._stopped:
             raise EngineError(
                 EngineErrorCode.BAD_REQUEST, message="Server shutting down", status=503
             )
-        session = EngineSession(self, self._new_id(), handshake)
+        if eid in self._sessions:
+            # To replace the other would hand its client's requests to this one.
+            raise EngineError(EngineErrorCode.BAD_REQUEST, detail="the new id is another session's")
+        session = EngineSession(self, self._new_id() if eid is None else eid, handshake)
         self._sessions[session.eid] = session
         return session
 

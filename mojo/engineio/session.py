@@ -27,7 +27,7 @@ from mojo.engineio.ports import (
     SessionState,
     Transport,
 )
-from mojo.engineio.welcome import open_packet
+from mojo.engineio.welcome import open_packets
 from mojo.errors import Disconnected
 
 _log = Logger()
@@ -94,7 +94,7 @@ class EngineSession:
     def open(self, transport: Transport, receiver: Callable[[EngineSession], Receiver]) -> None:
         """Begin: queue the open packet and start the heartbeat."""
         self.transport = transport
-        self._outbox.put((open_packet(self.eid, transport.name, self._host.options),))
+        self._outbox.put(open_packets(self.eid, transport.name, self._host.options))
         self._host.stats.session_opened(transport.name)
         self._heartbeat.start(self)
         try:

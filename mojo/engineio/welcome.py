@@ -1,5 +1,5 @@
 """
-The first packet of a session: its id and what the client must know of the options.
+The first packets of a session: its id and what the client must know of the options.
 
 See: Engine.IO protocol v4, "Handshake".
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 
 from mojo.engineio.options import EngineOptions
-from mojo.engineio.packet import Packet, PacketType
+from mojo.engineio.packet import Packet, PacketType, message
 
 
-def open_packet(eid: str, transport: str, options: EngineOptions) -> Packet:
+def open_packets(eid: str, transport: str, options: EngineOptions) -> tuple[Packet, ...]:
     """
-    Make the open packet.
+    Make the open packet, and the message that may follow it.
 
     Args:
         eid: the session's id.
@@ -33,4 +33,7 @@ def open_packet(eid: str, transport: str, options: EngineOptions) -> Packet:
         "pingTimeout": round(options.ping_timeout * 1000),
         "maxPayload": options.max_payload,
     }
-    return Packet(PacketType.OPEN, json.dumps(facts, separators=(",", ":")))
+    opened = Packet(PacketType.OPEN, json.dumps(facts, separators=(",", ":")))
+    if options.initial_packet is None:
+        return (opened,)
+    return opened, message(options.initial_packet)

@@ -138,6 +138,28 @@ class DeflateTests(ServerTestCase):
         self.assertIn("longer than max_payload", self.server.output)
 
 
+class HookTests(ServerTestCase):
+    """Functions of the project's that settings name by their dotted paths."""
+
+    skip = NO_NODE
+    arguments = (
+        "--settings",
+        "SOCKET_IO.allow_request=hooks.allow",
+        "--settings",
+        "SOCKET_IO.generate_id=hooks.make_id",
+        "--settings",
+        "SOCKET_IO.initial_headers=hooks.first_headers",
+        "--settings",
+        "SOCKET_IO.connection_error=hooks.refused",
+        "--settings",
+        "SOCKET_IO.cookie=lb",
+    )
+
+    async def test_hooks(self) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", "hooks", self.base))
+        self.assertEqual(self.server.output.count("refused: FORBIDDEN from 127.0.0.1"), 3)
+
+
 class OldClientTests(ServerTestCase):
     """The official client of Socket.IO 2, in Node and in a browser."""
 

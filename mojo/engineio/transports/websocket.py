@@ -8,7 +8,7 @@ on the frames that the client sends.  The opening handshake is checked before it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,7 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     owner: TransportOwner
     version: Version = VERSION_4
+    response_headers: Sequence[tuple[str, str]] = ()
     factory: WebSocketFactory
     transport: Any
     _outlet: Outlet
@@ -249,10 +250,13 @@ class WebSocketTransport(WebSocketServerProtocol):
             self._paused_by_peer = True
             self._adjust_reading()
 
-    def onConnect(self, request: Any) -> str | None:
+    def onConnect(self, request: Any) -> Any:
         """Speak the first subprotocol that the client offers, as the reference does."""
         protocols: list[str] = request.protocols
-        return protocols[0] if protocols else None
+        headers: dict[str, list[str]] = {}
+        for name, value in self.response_headers:
+            headers.setdefault(name, []).append(value)
+        return protocols[0] if protocols else None, headers
 
     def onMessageBegin(self, isBinary: bool) -> None:
         """A message begins."""
@@ -351,7 +355,11 @@ class WebSocketFactory(WebSocketServerFactory):
         )
 
     def accept(
-        self, request: Request, owner: TransportOwner, version: Version = VERSION_4
+        self,
+        request: Request,
+        owner: TransportOwner,
+        version: Version = VERSION_4,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> WebSocketTransport:
         """
         Take the connection of a request over and complete the opening handshake.
@@ -361,11 +369,13 @@ class WebSocketFactory(WebSocketServerFactory):
                 written to afterwards.
             owner: whom the transport reports to.
             version: the session's version of the protocol.
+            headers: more headers of the response, which were checked.
         """
         transport = self._transport_class()
         transport.factory = self
         transport.owner = owner
         transport.version = version
+        transport.response_headers = headers
         transport.early = take_over(request, transport)
         transport.dataReceived(opening_handshake(request, compress=self.deflate is not None))
         transport.opened()

@@ -478,3 +478,25 @@ export async function deflate(base) {
   socket.emit("echo", "x".repeat(1_000_001));
   assert.deepEqual((await closed)[0], "transport close");
 }
+
+export async function hooks(base) {
+  for (const transports of TRANSPORTS) {
+    const socket = open(`${base}/EchoSocket`, { transports });
+    await once(socket, "welcome");
+    assert.match(socket.io.engine.id, /^here-/);
+    assert.equal(await socket.emitWithAck("echo", 1), 1);
+  }
+  for (const transport of ["polling", "websocket"]) {
+    const socket = open(`${base}/EchoSocket`, { transports: [transport], query: { banned: 1 } });
+    const [error] = await once(socket, "connect_error");
+    assert.equal(error.message, transport === "polling" ? "xhr poll error" : "websocket error");
+    if (transport === "polling") assert.equal(error.context.status, 403);
+  }
+  const refusal = await fetch(`${base}/socket.io/?EIO=4&transport=polling&banned=1`);
+  assert.equal(refusal.status, 403);
+  assert.deepEqual(await refusal.json(), { code: 4, message: "You are banned" });
+  const response = await fetch(`${base}/socket.io/?EIO=4&transport=polling`);
+  assert.equal(response.headers.get("x-server"), "here");
+  assert.match(
+    response.headers.get("set-cookie"), /^lb=here-[\w-]{20}; Path=\/; HttpOnly; SameSite=Lax$/);
+}
