@@ -28,14 +28,22 @@ def run(
     except Exception:
         failed(Failure())
         return None
-    if iscoroutine(result):
-        result = Deferred.fromCoroutine(result)
+    result = begun(result)
     if not isinstance(result, Deferred):
         done(result)
         return None
     return result.addCallbacks(done, failed)
 
 
+def begun(result: Any) -> Any:
+    """Let a coroutine begin, and give its Deferred; anything else as it is."""
+    return Deferred.fromCoroutine(result) if iscoroutine(result) else result
+
+
 async def settled(result: Any) -> Any:
     """Wait for what an application returned, if it is something to wait for."""
     return await result if iscoroutine(result) or isinstance(result, Deferred) else result
+
+
+def ignore(result: object) -> None:
+    """Drop the result of something that is asked for none."""

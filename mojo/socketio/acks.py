@@ -9,11 +9,14 @@ See: Socket.IO protocol v5, "Acknowledgement".
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
 
+from mojo.calls import ignore, run
 from mojo.errors import AckTimeout, Disconnected
 
 Answered = Callable[[list[Any]], object]
@@ -36,12 +39,12 @@ class PendingAcks:
 
     Args:
         clock: for the time limits.
-        report: called, while the exception is being handled, when a callback raises.
+        report: gets what a callback raised; callbacks may be async.
     """
 
     __slots__ = ("_clock", "_report", "_waiting")
 
-    def __init__(self, clock: IReactorTime, report: Callable[[], None]) -> None:
+    def __init__(self, clock: IReactorTime, report: Callable[[Failure], object]) -> None:
         self._clock = clock
         self._report = report
         self._waiting: dict[int, _Waiter] = {}
@@ -70,6 +73,10 @@ class PendingAcks:
             timer = self._clock.callLater(timeout, self._expired, ack_id, timeout)
         self._waiting[ack_id] = _Waiter(answered, failed, timer)
 
+    def refuse(self, failed: Failed, reason: str) -> None:
+        """Tell somebody at once that there will be no answer: the connection is gone."""
+        self._call(failed, Disconnected(reason))
+
     def forget(self, ack_id: int) -> _Waiter | None:
         """Wait no more; give what waited."""
         waiter = self._waiting.pop(ack_id, None)
@@ -90,7 +97,7 @@ class PendingAcks:
         for ack_id in list(self._waiting):
             waiter = self.forget(ack_id)
             if waiter is not None:
-                self._call(waiter.failed, Disconnected(reason))
+                self.refuse(waiter.failed, reason)
 
     def _expired(self, ack_id: int, seconds: float) -> None:
         waiter = self.forget(ack_id)
@@ -98,10 +105,7 @@ class PendingAcks:
         self._call(waiter.failed, AckTimeout(f"no acknowledgement within {seconds:g} s"))
 
     def _call(self, callback: Callable[[Any], object], value: Any) -> None:
-        try:
-            callback(value)
-        except Exception:
-            self._report()
+        run(partial(callback, value), ignore, self._report)
 
 
 class Answers(NamedTuple):
@@ -125,18 +129,20 @@ class AckCollector:
     Args:
         clock: for the time limit.
         timeout: seconds in which clients may answer.
+        places: in how many namespaces clients are asked; `all_asked` follows for each.
 
     Attributes:
         result: fires with `Answers` when all have answered or gone, or time is up.
     """
 
-    def __init__(self, clock: IReactorTime, timeout: float) -> None:
+    def __init__(self, clock: IReactorTime, timeout: float, places: int = 1) -> None:
         self.result: Deferred[Answers] = Deferred(lambda _: self._stop())
         self._answers: list[Any] = []
         self._lost: list[str] = []
         self._waiting: dict[str, Callable[[], object]] = {}
-        self._complete = False
+        self._places = places
         self._timer = clock.callLater(timeout, self._finish)
+        self._finish_if_done()
 
     def expect(self, cid: str, forget: Callable[[], object]) -> None:
         """
@@ -149,8 +155,8 @@ class AckCollector:
         self._waiting[cid] = forget
 
     def all_asked(self) -> None:
-        """Note that there is nobody else to wait for."""
-        self._complete = True
+        """Note that there is nobody else to wait for in one of the namespaces."""
+        self._places -= 1
         self._finish_if_done()
 
     def answered(self, cid: str, args: list[Any]) -> None:
@@ -166,7 +172,7 @@ class AckCollector:
             self._finish_if_done()
 
     def _finish_if_done(self) -> None:
-        if self._complete and not self._waiting:
+        if not self._places and not self._waiting:
             self._finish()
 
     def _finish(self) -> None:

@@ -56,10 +56,11 @@ class SocketFacts:
             ``path``.  No headers, cookies or ``auth``: there are secrets among them.
     """
 
-    id: str
-    session_id: str | None
+    # Ids and rooms that have them for names do not belong into a log.
+    id: str = field(repr=False)
+    session_id: str | None = field(repr=False)
     user_id: str | None
-    rooms: frozenset[str]
+    rooms: frozenset[str] = field(repr=False)
     data: dict[str, Any] = field(repr=False)
     handshake: dict[str, Any] = field(repr=False)
 

@@ -189,6 +189,12 @@ class Client:
         for connection in list(self._connections.values()):
             connection.log_out(reason)
 
+    def disconnect(self) -> None:
+        """Tell every connection that the server has ended it, and end the session."""
+        for connection in list(self._connections.values()):
+            connection.disconnect()
+        self.session.close(CloseReason.FORCED_SERVER_CLOSE)
+
     # -- from the connections -----------------------------------------------
 
     def send(self, packets: Sequence[EnginePacket]) -> None:

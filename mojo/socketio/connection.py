@@ -22,9 +22,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mojo.calls import run, settled
-from mojo.engineio.ports import CloseReason
-from mojo.errors import ConnectionRefused, Disconnected, UnsendableError
+from mojo.calls import ignore, run, settled
+from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, IncomingEvent, event_name, report
@@ -95,7 +94,7 @@ class Connection:
         self.user_id = request.user_id
         self.state = ConnectionState.OPENING
         self.data: dict[str, Any] = {}
-        self._acks = PendingAcks(namespace.clock, self._ack_callback_failed)
+        self._acks = PendingAcks(namespace.clock, partial(self.report, where="acknowledgement"))
         self._held: list[Message] = []
         self._listeners: Listeners | None = None
         self._turns = Turns(
@@ -124,7 +123,7 @@ class Connection:
             session_id=self.session_id,
             user_id=self.user_id,
             rooms=frozenset(room for room in rooms if isinstance(room, str)),
-            data=self.data,
+            data=dict(self.data),
             handshake=self.request.facts,
         )
 
@@ -168,11 +167,12 @@ class Connection:
             return
         self.state = ConnectionState.OPEN
         self.client.joined()
+        # Before anything is sent: what is sent may end the connection.
+        self.namespace.opened(self)
         self._write(self.client.dialect.connected(self.namespace.parser, {"sid": self.id}))
         held, self._held = self._held, []
         for message in held:
             self.send(message)
-        self.namespace.opened(self)
 
     def _decided_by_failure(self, failure: Failure) -> None:
         if isinstance(failure.value, ConnectionRefused):
@@ -264,8 +264,10 @@ class Connection:
         run_in_reactor(self.namespace.clock, self._disconnect, close)
 
     def _disconnect(self, close: bool) -> None:
+        if self.state is ConnectionState.CLOSED:
+            return
         if close:
-            self.client.session.close(CloseReason.FORCED_SERVER_CLOSE)
+            self.client.disconnect()
         elif self.state is ConnectionState.OPEN:
             self._write(self.namespace.parser.disconnect())
             self.ended(DisconnectReason.SERVER_NAMESPACE)
@@ -281,6 +283,8 @@ class Connection:
                 name, args = message.event
                 for listener in tuple(self._listeners.outgoing):
                     self._tell(listener, name, args, "on_any_outgoing")
+                if self.state is not ConnectionState.OPEN:
+                    return  # a listener ended it
             self._write(message)
         elif self.state is ConnectionState.OPENING:
             self._held.append(message)
@@ -295,7 +299,7 @@ class Connection:
     ) -> None:
         """Send a message, and wait for the answer; see `PendingAcks.expect`."""
         if self.state is ConnectionState.CLOSED:
-            failed(Disconnected("not connected"))
+            self._acks.refuse(failed, "not connected")
             return
         self._acks.expect(ack_id, answered, failed, timeout)
         self.send(message)
@@ -310,7 +314,7 @@ class Connection:
         if user_id is not None:
             self.namespace.logged_out(self, user_id)
             on_logout = partial(self.handler.on_logout, reason)
-            run(on_logout, _ignore, partial(self.report, where="on_logout"))
+            run(on_logout, ignore, partial(self.report, where="on_logout"))
 
     def event_received(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event when those before it are over."""
@@ -328,12 +332,14 @@ class Connection:
 
     def ended(self, reason: str) -> None:
         """Note that the connection is gone; the app is told after its last event."""
+        if self.state is ConnectionState.CLOSED:
+            return  # what ended it ended others, and one of these ended it before
         was_open = self.state is ConnectionState.OPEN
         self.state = ConnectionState.CLOSED
         self._forget(reason)
         if was_open:
             on_close = partial(self.handler.on_close, str(reason))
-            self._turns.take(Turn(on_close, _ignore, partial(self.report, where="on_close")))
+            self._turns.take(Turn(on_close, ignore, partial(self.report, where="on_close")))
 
     # -- for `Dispatch` -----------------------------------------------------
 
@@ -390,10 +396,3 @@ class Connection:
             listener(name, *args)
         except Exception:
             self.report(Failure(), where)
-
-    def _ack_callback_failed(self) -> None:
-        self.report(Failure(), "acknowledgement")
-
-
-def _ignore(result: object) -> None:
-    """The result of a hook that is asked for none."""

@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mojo.calls import settled
-from mojo.errors import EventArgumentsError, EventRefused
+from mojo.calls import begun, settled
+from mojo.errors import AckTimeout, Disconnected, EventArgumentsError, EventRefused
 from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
 from mojo.socketio.listeners import EventMiddleware
 
@@ -109,10 +109,10 @@ class Dispatch:
         self._began = clock.seconds()
         try:
             if handler.event_middleware or receiver.middleware:
-                return self._call_through(
-                    handler, [*handler.event_middleware, *receiver.middleware]
-                )
-            return self._call(handler)
+                way = [*handler.event_middleware, *receiver.middleware]
+                return begun(self._call_through(handler, way))
+            # Here, up to where it waits: what blocks there holds up everybody.
+            return begun(self._call(handler))
         finally:
             self._blocked = clock.seconds() - self._began
 
@@ -215,6 +215,11 @@ def report(app: str, cid: str, handler: AppObject | None, failure: Failure, wher
     assert error is not None
     if isinstance(error, EventArgumentsError):
         _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
+    elif isinstance(error, AckTimeout | Disconnected):
+        # No mistake of the app's: any client may go, or not answer.
+        _log.warn(
+            "{app}: {where} of {cid}: {error}", app=app, where=where, cid=cid, error=str(error)
+        )
     else:
         _log.failure("{app}: {where} of {cid} failed", failure, app=app, where=where, cid=cid)
     if handler is None:

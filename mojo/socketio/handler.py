@@ -62,6 +62,9 @@ class MojoSocketHandler(SocketOperator):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.event_table = build_table(cls)
+        if cls.on_message is MojoSocketHandler.on_message:
+            # It handles nothing, and must not keep messages from a catch-all.
+            del cls.event_table["message"]
         cls.sees_every_event = cls.on_event is not MojoSocketHandler.on_event
 
     def __init__(self, connection: Connection) -> None:

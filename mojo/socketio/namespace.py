@@ -7,7 +7,6 @@ path the same namespace is the root.  See `mojo.socketio.server`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -47,6 +46,7 @@ class Host(Protocol):
     observer: Observer
     owner: Any
     new_id: Callable[[], str]
+    new_ack_id: Callable[[], int]
 
     def namespace_empty(self, namespace: Namespace) -> None:
         """A namespace lost its last connection."""
@@ -142,8 +142,7 @@ class Namespace:
         self.operator = NamespaceOperator(self)
         self.middleware: list[Middleware] = list(handler_class.middleware)
         self.make_handler = handler_class
-        # count() is atomic: ids may be made in any thread.
-        self.new_ack_id: Callable[[], int] = itertools.count().__next__
+        self.new_ack_id = host.new_ack_id
         self._host = host
         self._connections: dict[str, Connection] = {}
         self._present = 0

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mojo.calls import ignore, run
 from mojo.errors import AckTimeout
 from mojo.socketio.acks import AckCollector, Answers
 from mojo.socketio.adapter import EVERYONE, Adapter, SocketFacts, Target
@@ -53,23 +55,24 @@ class Flags:
 PLAIN = Flags()
 
 
-class Place(Protocol):
-    """One namespace, as an operator sees it."""
-
-    adapter: Adapter
-
-    def new_ack_id(self) -> int:
-        """Make the id of an acknowledgement."""
-
-
 class Audience(Protocol):
     """The namespaces that an operator chooses from."""
 
     clock: IReactorTime
     parser: Parser
 
+    @property
+    def new_ack_id(self) -> Callable[[], int]:
+        """Makes the id of an acknowledgement; from any thread."""
+
     def places(self) -> Collection[Place]:
         """Give the namespaces there are now."""
+
+
+class Place(Audience, Protocol):
+    """One namespace, as an operator sees it."""
+
+    adapter: Adapter
 
 
 class BroadcastOperator:
@@ -88,12 +91,20 @@ class BroadcastOperator:
         self._flags = flags
 
     def __repr__(self) -> str:
-        return f"<BroadcastOperator for {self._target}>"
+        # Not the rooms: those of visitors have their ids for names.
+        return f"<{type(self).__name__}>"
 
     # -- whom -----------------------------------------------------------------
 
     def to(self, *rooms: Room) -> BroadcastOperator:
-        """Those in any of the rooms too; a connection's ``id`` is a room of its own."""
+        """
+        Those in any of the rooms too; a connection's ``id`` is a room of its own.
+
+        Raises:
+            TypeError: a room is no ``str``, or there is none: it would be everyone.
+        """
+        if not rooms:
+            raise TypeError("to() takes one room at least: without any it would be everyone")
         return self._choose(rooms=self._target.rooms | _checked(rooms))
 
     def in_(self, *rooms: Room) -> BroadcastOperator:
@@ -139,16 +150,14 @@ class BroadcastOperator:
             UnsendableError: the name is reserved, or an argument cannot be sent.
         """
         if ack is None:
-            flags = self._flags
-            message = self._audience.parser.event(
-                name, args, volatile=flags.volatile, compress=flags.compress
-            )
+            message = self._message(name, args)
             self._each(lambda adapter: adapter.broadcast(message, self._target))
         else:
-            questions = self._questions(name, args)
+            ack_id = self._audience.new_ack_id()
+            question = self._message(name, args, ack_id)
             run_in_reactor(
                 self._audience.clock,
-                lambda: self._ask(questions).addCallback(_tell, ack).addErrback(_report, name),
+                lambda: self._ask(question, ack_id).addCallback(_tell, ack, name),
             )
 
     def send(self, *args: Any, ack: AllAnswered | None = None) -> None:
@@ -165,16 +174,20 @@ class BroadcastOperator:
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
         """
-        return self._ask(self._questions(name, args))
+        ack_id = self._audience.new_ack_id()
+        return self._ask(self._message(name, args, ack_id), ack_id)
 
     def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
         """Give what there is to know of each, as a Deferred: they may be elsewhere."""
 
-        def found(lists: list[list[SocketFacts]]) -> list[RemoteSocket]:
-            return [RemoteSocket(self._audience, facts) for facts in chain.from_iterable(lists)]
+        def fetch(place: Place) -> Deferred[list[RemoteSocket]]:
+            fetching = place.adapter.fetch_sockets(self._target)
+            return fetching.addCallback(lambda found: [RemoteSocket(place, one) for one in found])
 
-        fetching = [p.adapter.fetch_sockets(self._target) for p in self._audience.places()]
-        return gatherResults(fetching).addCallback(found)
+        fetching = [fetch(place) for place in self._audience.places()]
+        return gatherResults(fetching, consumeErrors=True).addCallback(
+            lambda lists: list(chain.from_iterable(lists))
+        )
 
     def sockets_join(self, *rooms: str) -> None:
         """Put all of them into some rooms; from any thread."""
@@ -210,44 +223,28 @@ class BroadcastOperator:
         for place in self._audience.places():
             act(place.adapter)
 
-    def _questions(self, name: str, args: tuple[Any, ...]) -> list[_Question]:
-        parser, flags = self._audience.parser, self._flags
-        questions = []
-        for place in self._audience.places():
-            ack_id = place.new_ack_id()
-            message = parser.event(
-                name, args, ack_id, volatile=flags.volatile, compress=flags.compress
-            )
-            questions.append(_Question(place.adapter, ack_id, message))
-        return questions
+    def _message(self, name: str, args: tuple[Any, ...], ack_id: int | None = None) -> Message:
+        flags = self._flags
+        return self._audience.parser.event(
+            name, args, ack_id, volatile=flags.volatile, compress=flags.compress
+        )
 
-    def _ask(self, questions: list[_Question]) -> Deferred[Answers]:
-        seconds = ACK_SECONDS if self._flags.timeout is None else self._flags.timeout
-        asking = []
-        for adapter, ack_id, message in questions:
-            collector = AckCollector(self._audience.clock, seconds)
-            asking.append(collector.result)
-            adapter.broadcast_with_ack(message, self._target, ack_id, collector)
-        return gatherResults(asking).addCallback(_join)
+    def _ask(self, question: Message, ack_id: int) -> Deferred[Answers]:
+        audience, seconds = self._audience, self._flags.timeout
+        places = audience.places()
+        collector = AckCollector(
+            audience.clock, ACK_SECONDS if seconds is None else seconds, len(places)
+        )
+        for place in places:
+            place.adapter.broadcast_with_ack(question, self._target, ack_id, collector)
+        return collector.result
 
 
-class _Question(NamedTuple):
-    adapter: Adapter
-    ack_id: int
-    message: Message
-
-
-def _join(many: list[Answers]) -> Answers:
-    return Answers(
-        [a for one in many for a in one.answers], [m for one in many for m in one.missing]
-    )
-
-
-def _tell(answers: Answers, ack: AllAnswered) -> None:
+def _tell(answers: Answers, ack: AllAnswered, name: str) -> None:
     error = None
     if answers.missing:
         error = AckTimeout(f"{len(answers.missing)} clients have not acknowledged")
-    ack(error, answers.answers)
+    run(partial(ack, error, answers.answers), ignore, partial(_report, name=name))
 
 
 def _report(failure: Failure, name: str) -> None:
@@ -274,9 +271,6 @@ class RemoteSocket(BroadcastOperator):
     def __init__(self, audience: Audience, facts: SocketFacts) -> None:
         super().__init__(audience, Target(within=facts.id))
         self.facts = facts
-
-    def __repr__(self) -> str:
-        return f"<RemoteSocket {self.id}>"
 
     @property
     def id(self) -> str:

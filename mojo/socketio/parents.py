@@ -47,6 +47,36 @@ class Origin(Protocol):
 
     clock: IReactorTime
     parser: Parser
+    new_ack_id: Callable[[], int]
+
+    @property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        """The namespaces by name."""
+
+
+class OnDemand:
+    """
+    The namespace of one name whenever there is one: an `Audience`.
+
+    What is made on demand may go and be made again, so that an operator that is kept must
+    not be of the one that there was.
+
+    Args:
+        origin: the server.
+        name: the namespace's name.
+    """
+
+    def __init__(self, origin: Origin, name: str) -> None:
+        self.clock = origin.clock
+        self.parser = origin.parser
+        self.new_ack_id = origin.new_ack_id
+        self._origin = origin
+        self._name = name
+
+    def places(self) -> Collection[Namespace]:
+        """Give the namespace, if it is there."""
+        found = self._origin.namespaces.get(self._name)
+        return () if found is None else (found,)
 
 
 class ParentNamespace:
@@ -75,6 +105,7 @@ class ParentNamespace:
     ) -> None:
         self.clock = origin.clock
         self.parser = origin.parser
+        self.new_ack_id = origin.new_ack_id
         self.handler_class = handler_class
         self.app = app
         self.children: dict[str, Namespace] = {}
@@ -85,7 +116,7 @@ class ParentNamespace:
             self.name = prefix + names
             self._names = _compiled(names)
         elif isinstance(names, re.Pattern):
-            self.name = prefix + names.pattern
+            self.name = f"{prefix}{names.pattern}"
             self._names = names
         elif callable(names):
             self.name = f"{prefix}<{getattr(names, '__name__', 'predicate')}>"
@@ -105,9 +136,9 @@ class ParentNamespace:
             name: the whole name.
             auth: what the client gave as ``auth``.
         """
-        if not name.startswith(self._prefix) or not is_name(name):
+        rest = self._rest(name)
+        if rest is None:
             return None
-        rest = name[len(self._prefix) :]
         if isinstance(self._names, re.Pattern):
             found = self._names.fullmatch(rest)
             return None if found is None else found.groupdict(default="")
@@ -120,10 +151,25 @@ class ParentNamespace:
             return answer
         return {} if answer is True else None
 
+    def may_make(self, name: str) -> bool:
+        """Tell whether a namespace of that name may come to be; a predicate is not asked."""
+        rest = self._rest(name)
+        return rest is not None and (
+            not isinstance(self._names, re.Pattern) or self._names.fullmatch(rest) is not None
+        )
+
+    def _rest(self, name: str) -> str | None:
+        """Give the part of a name that is below the prefix."""
+        rest = name.removeprefix(self._prefix)
+        # "/ChatSocketX" begins as "/ChatSocket" does, and is not below it.
+        below = name.startswith(self._prefix) and rest.startswith("/")
+        return rest if below and is_name(name) else None
+
 
 def _compiled(names: str) -> re.Pattern[str]:
     """Make the expression of a name with parameters."""
-    if not is_name(_PARAMETER.sub("x", names)):
+    example = _PARAMETER.sub("x", names)
+    if not is_name(example) or "<" in example or ">" in example:
         raise EventTableError(f"{names!r} cannot be a namespace's name")
     pieces = _PARAMETER.split(names)
     # Every second piece is a parameter's name.

@@ -36,6 +36,9 @@ class Carrier(Protocol):
     def send(self, packets: Sequence[EnginePacket]) -> None:
         """Send Engine.IO packets."""
 
+    def disconnect(self) -> None:
+        """End all its connections, and the session."""
+
     def joined(self) -> None:
         """Note that a connection of the client is open."""
 
@@ -72,8 +75,9 @@ class Home(Protocol):
     def places(self) -> Collection[Place]:
         """Give itself."""
 
-    def new_ack_id(self) -> int:
-        """Make the id of an acknowledgement."""
+    @property
+    def new_ack_id(self) -> Callable[[], int]:
+        """Makes the id of an acknowledgement; from any thread."""
 
     def make_handler(self, connection: Any) -> AppObject:
         """Make the app's object for a connection."""

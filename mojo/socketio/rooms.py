@@ -96,7 +96,7 @@ class Rooms(Generic[Member]):
         if not except_:
             return iter(chosen)
         left_out = [self._members[room] for room in except_ if room in self._members]
-        return (m for m in chosen if not any(m in members for members in left_out))
+        return iter([m for m in chosen if not any(m in members for members in left_out)])
 
     def _leave(self, member: Member, room: Room) -> None:
         members = self._members[room]

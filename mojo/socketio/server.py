@@ -9,6 +9,7 @@ rooms and broadcasts.  A mount is therefore a way from names on the wire to name
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +31,7 @@ from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
-from mojo.socketio.parents import Names, ParentNamespace, is_name, is_plain
+from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
 
@@ -75,6 +76,8 @@ class SocketServer:
         self.options = options or SocketOptions()
         self.observer: Observer = observer or _Nobody()
         self.new_id = new_id
+        # count() is atomic: ids may be made in any thread.
+        self.new_ack_id: Callable[[], int] = itertools.count().__next__
         self.owner = owner
         self.parser: Parser = parser or JsonParser()
         self._attachments: Deadlines[Client] = Deadlines(
@@ -123,7 +126,7 @@ class SocketServer:
             except EventTableError as exc:
                 raise EventTableError(f"{who}: {exc}") from exc
             if parent.name in self._parents:
-                raise EventTableError(f"{who}: {parent.name!r} is a namespace already")
+                raise EventTableError(f"{who}: there are two declarations of {parent.name!r}")
             self._parents[parent.name] = parent
             full = parent.name
         for endpoint, endpoint_class in handler_class.__endpoints__.items():
@@ -136,6 +139,8 @@ class SocketServer:
                 isinstance(endpoint_class, type) and issubclass(endpoint_class, MojoSocketHandler)
             ):
                 raise EventTableError(f"{where}: {endpoint_class!r} is no MojoSocketHandler")
+            if not isinstance(endpoint, str) and not is_plain(name):
+                raise EventTableError(f"{where}: below a name with parameters only names can be")
             if isinstance(endpoint, str):
                 self.add_namespace(full.rstrip("/") + endpoint, endpoint_class, app)
             else:
@@ -165,14 +170,17 @@ class SocketServer:
         Give everyone in a namespace, or in all that are made of one declaration.
 
         Args:
-            name: as it is known or as it was declared: ``"/DocsSocket/doc/<id>"``.
+            name: as it is known or as it was declared: ``"/DocsSocket/doc/<id>"``.  What
+                is made on demand need not be there: nobody hears what is sent then.
         Raises:
-            LookupError: there is none.
+            LookupError: there is none, and none can be made.
         """
         found = self._namespaces.get(name) or self._parents.get(name)
-        if found is None:
+        if found is not None and not (isinstance(found, Namespace) and found.on_demand):
+            return found.operator
+        if found is None and not any(parent.may_make(name) for parent in self._parents.values()):
             raise LookupError(f"there is no namespace {name!r}")
-        return found.operator
+        return BroadcastOperator(OnDemand(self, name))
 
     def places(self) -> Collection[Namespace]:
         """Give all namespaces there are now; see `Audience`."""

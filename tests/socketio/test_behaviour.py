@@ -7,7 +7,6 @@ Every test of `Behaviour` runs twice: by WebSocket and by long-polling.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, inlineCallbacks
-from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import (
     AckTimeout,
@@ -17,19 +16,11 @@ from mojo.errors import (
     UnsendableError,
 )
 from mojo.socketio import MojoSocketHandler, event
-from tests.socketio.world import World, remembering
+from tests.socketio.world import OverTransport, over_both, remembering
 
 
-class Behaviour:
+class Behaviour(OverTransport):
     """The tests; `WebSocketBehaviourTests` and `PollingBehaviourTests` run them."""
-
-    transport: str
-
-    def world(self, handler_class, **options) -> World:
-        return World({"/ChatSocket": handler_class}, **options)
-
-    def connect(self, world, **options):
-        return world.connect("/ChatSocket", transport=self.transport, **options)
 
     # -- connecting ---------------------------------------------------------
 
@@ -865,9 +856,4 @@ class _Tap:
         self._sent.extend(packets)
 
 
-class WebSocketBehaviourTests(Behaviour, SynchronousTestCase):
-    transport = "websocket"
-
-
-class PollingBehaviourTests(Behaviour, SynchronousTestCase):
-    transport = "polling"
+WebSocketBehaviourTests, PollingBehaviourTests = over_both(Behaviour)

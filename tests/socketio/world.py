@@ -7,6 +7,7 @@ import itertools
 import json
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from mojo.engineio import EngineOptions, EngineResource, EngineSite
@@ -234,3 +235,34 @@ def remembering(**methods) -> type[MojoSocketHandler]:
     Remembering.handlers = []
     Remembering.seen = []
     return type("Remembering", (Remembering,), methods)
+
+
+class OverTransport:
+    """
+    Tests of what clients see, whatever transport they come by; see `over_both`.
+
+    Attributes:
+        transport: ``"websocket"`` or ``"polling"``.
+    """
+
+    transport: str
+
+    def world(self, handler_class, **options) -> World:
+        """Make a server with one app."""
+        return World({"/ChatSocket": handler_class}, **options)
+
+    def connect(self, world, namespace="/ChatSocket", **options):
+        """Connect one more client to it."""
+        return world.connect(namespace, transport=self.transport, **options)
+
+
+def over_both(tests: type[OverTransport]) -> list[type[SynchronousTestCase]]:
+    """Make a test case for each transport, `WebSocket...Tests` and `Polling...Tests`."""
+    return [
+        type(
+            f"{kind}{tests.__name__}Tests",
+            (tests, SynchronousTestCase),
+            {"transport": kind.lower(), "__module__": tests.__module__},
+        )
+        for kind in ("WebSocket", "Polling")
+    ]
