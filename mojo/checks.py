@@ -69,6 +69,23 @@ def texts(what: str, check_item: Check = lambda _: None, *, least: int = 0) -> C
     return check
 
 
+def table(checks: Mapping[str, Check]) -> Check:
+    """Check a dict that may have some keys, each with a check of its own."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return f"must be a dict, not {kind_of(value)}"
+        for key, item in value.items():
+            if key not in checks:
+                return f"has the key {key!r}; there are {', '.join(map(repr, checks))}"
+            problem = checks[key](item)
+            if problem is not None:
+                return f"[{key!r}] {problem}"
+        return None
+
+    return check
+
+
 def optional(check: Check) -> Check:
     """Let ``None`` pass too."""
     return lambda value: None if value is None else check(value)

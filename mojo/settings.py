@@ -24,6 +24,14 @@ _OVERFLOWS = ("close", "drop_volatile", "drop_oldest")
 _COOKIE_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
+_RECOVERY = {
+    "max_disconnection": checks.number("seconds", above=0.001),
+    "max_packets": checks.count("packets", least=1),
+    "max_bytes": checks.count("bytes", least=1),
+    "max_sessions": checks.count("sessions", least=1),
+}
+
+
 def _setting(default: Any, check: Check) -> Any:
     metadata = {"check": check}
     if isinstance(default, list | dict):
@@ -89,6 +97,9 @@ class SocketIOSettings(_Checked):
         max_namespaces: most namespaces of one client.
         slow_handler: seconds after which the handling of an event is logged; 0 is never.
         cleanup_empty_namespaces: whether a namespace made on demand goes when it is empty.
+        recovery: whether clients that come back find their connection again, and what that may
+            cost: a dict with ``max_disconnection`` (seconds), ``max_packets``, ``max_bytes`` and
+            ``max_sessions``, any of them; ``None`` for no.
         serve_client: whether the browser's client is served below ``path``.
         client_path: the folder of ``socket.io.js``; by default the project's
             ``node_modules/socket.io-client/dist``.
@@ -157,6 +168,7 @@ class SocketIOSettings(_Checked):
     max_namespaces: int = _setting(100, checks.count("namespaces", least=1))
     slow_handler: float = _setting(1.0, checks.number("seconds"))
     cleanup_empty_namespaces: bool = _setting(False, checks.is_a(bool, "True or False"))
+    recovery: Mapping[str, float] | None = _setting(None, checks.optional(checks.table(_RECOVERY)))
     serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
     client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))
 

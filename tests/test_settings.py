@@ -212,3 +212,26 @@ class CodeTests(SynchronousTestCase):
             login_url="https://sso.example/login?from=here",
             allowed_origins=("chrome-extension://abcdef", "https://[::1]:8443", "http://a"),
         )
+
+
+class RecoverySettingTests(SynchronousTestCase):
+    def problems(self, value) -> tuple[str, ...]:
+        error = self.assertRaises(
+            SettingsError, read_settings, {"DEBUG": True, "SOCKET_IO": {"recovery": value}}
+        )
+        return error.problems
+
+    def test_good(self) -> None:
+        for value in (None, {}, {"max_disconnection": 1.5, "max_packets": 1}):
+            settings = read_settings({"DEBUG": True, "SOCKET_IO": {"recovery": value}})
+            self.assertEqual(settings.socket_io.recovery, value)
+
+    def test_bad(self) -> None:
+        """The message names the setting, the key and the value's fault."""
+        for value, problem in (
+            (True, "must be a dict, not bool"),
+            ({"max_bites": 1}, "has the key 'max_bites'; there are 'max_disconnection',"),
+            ({"max_packets": 0}, "['max_packets'] must be 1 packets or more, not 0"),
+        ):
+            (found,) = self.problems(value)
+            self.assertTrue(found.startswith(f"SOCKET_IO['recovery'] {problem}"), found)

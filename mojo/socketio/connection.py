@@ -12,7 +12,7 @@ a handler may be waiting for, go past the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -27,11 +27,12 @@ from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, IncomingEvent, event_name, report
-from mojo.socketio.listeners import EventMiddleware, Listeners
+from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
 from mojo.socketio.operator import PLAIN, Flags
 from mojo.socketio.ports import AppObject, Carrier, Home, Middleware
 from mojo.socketio.reasons import DisconnectReason
+from mojo.socketio.recovery import Comeback
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 from mojo.socketio.threads import run_in_reactor
@@ -61,6 +62,7 @@ class Connection:
         request: the handshake's facts and the client's ``auth``.
         user_id: the login now; it may go while the connection stays.
         state: see `ConnectionState`.
+        comeback: what it needs if its client is to come back, where clients may.
         data: the app's own.
         handler: the app's object, from `open` on.
     """
@@ -71,6 +73,7 @@ class Connection:
         "_listeners",
         "_turns",
         "client",
+        "comeback",
         "data",
         "handler",
         "id",
@@ -93,6 +96,7 @@ class Connection:
         self.request = request
         self.user_id = request.user_id
         self.state = ConnectionState.OPENING
+        self.comeback: Comeback | None = None
         self.data: dict[str, Any] = {}
         self._acks = PendingAcks(namespace.clock, partial(self.report, where="acknowledgement"))
         self._held: list[Message] = []
@@ -169,7 +173,11 @@ class Connection:
         self.client.joined()
         # Before anything is sent: what is sent may end the connection.
         self.namespace.opened(self)
-        self._write(self.client.dialect.connected(self.namespace.parser, {"sid": self.id}))
+        place = self.comeback
+        for message in place.take_missed() if place is not None else ():
+            self._write(message)
+        facts = {"sid": self.id} if place is None else {"sid": self.id, "pid": place.pid}
+        self._write(self.client.dialect.connected(self.namespace.parser, facts))
         held, self._held = self._held, []
         for message in held:
             self.send(message)
@@ -216,7 +224,7 @@ class Connection:
             name, args, ack_id, volatile=flags.volatile, compress=flags.compress
         )
         if answered is None or ack_id is None:
-            run_in_reactor(namespace.clock, self.send, message)
+            run_in_reactor(namespace.clock, namespace.send_to, self, message)
         else:
             run_in_reactor(
                 namespace.clock,
@@ -280,9 +288,7 @@ class Connection:
         """Send a message; while opening it is held back, after the end dropped."""
         if self.state is ConnectionState.OPEN:
             if self._listeners is not None and message.event is not None:
-                name, args = message.event
-                for listener in tuple(self._listeners.outgoing):
-                    self._tell(listener, name, args, "on_any_outgoing")
+                tell(self._listeners.outgoing, message.event, self._outgoing_failed)
                 if self.state is not ConnectionState.OPEN:
                     return  # a listener ended it
             self._write(message)
@@ -320,8 +326,8 @@ class Connection:
         """Handle an event when those before it are over."""
         event = IncomingEvent(event_name(data[0]), data[1:])
         if self._listeners is not None:
-            for listener in tuple(self._listeners.incoming):
-                self._tell(listener, event.name, tuple(event.args), "on_any")
+            came = (event.name, tuple(event.args))
+            tell(self._listeners.incoming, came, self._incoming_failed)
         way = Dispatch(self, event, ack_id)
         self._turns.take(Turn(way.call, way.done, way.failed, concurrent=way.concurrent))
 
@@ -342,11 +348,6 @@ class Connection:
             self._turns.take(Turn(on_close, ignore, partial(self.report, where="on_close")))
 
     # -- for `Dispatch` -----------------------------------------------------
-
-    @property
-    def app_object(self) -> AppObject:
-        """The app's object."""
-        return self.handler
 
     @property
     def middleware(self) -> Sequence[EventMiddleware]:
@@ -386,13 +387,11 @@ class Connection:
     def _forget(self, reason: str) -> None:
         self._held.clear()
         self.client.remove(self)
-        self.namespace.remove(self)
+        self.namespace.remove(self, reason)
         self._acks.fail_all(str(reason))
 
-    def _tell(
-        self, listener: Callable[..., object], name: str, args: tuple[Any, ...], where: str
-    ) -> None:
-        try:
-            listener(name, *args)
-        except Exception:
-            self.report(Failure(), where)
+    def _incoming_failed(self, failure: Failure) -> None:
+        self.report(failure, "on_any")
+
+    def _outgoing_failed(self, failure: Failure) -> None:
+        self.report(failure, "on_any_outgoing")

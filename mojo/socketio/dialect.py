@@ -34,9 +34,11 @@ class Dialect(Protocol):
 
     Attributes:
         joins_root: whether the server connects the client to ``"/"``.
+        recovers: whether the client can come back to a connection that it had.
     """
 
     joins_root: bool
+    recovers: bool
 
     def take_query(self, packet: Packet) -> Query:
         """
@@ -78,6 +80,7 @@ class Dialect5:
     """Socket.IO protocol 5, the current one."""
 
     joins_root = False
+    recovers = True
 
     def take_query(self, packet: Packet) -> Query:
         """See `Dialect`; a question mark is part of the name."""
@@ -108,6 +111,7 @@ class Dialect4:
     """Socket.IO protocol 4, on Engine.IO 3."""
 
     joins_root = True
+    recovers = False
 
     def take_query(self, packet: Packet) -> Query:
         """See `Dialect`."""

@@ -62,7 +62,7 @@ class Receiver(Protocol):
     label: str
 
     @property
-    def app_object(self) -> AppObject:
+    def handler(self) -> AppObject:
         """The app's object."""
 
     @property
@@ -98,13 +98,13 @@ class Dispatch:
         self._ack_id = ack_id
         self._began = 0.0
         self._blocked = 0.0
-        entry, _ = find(receiver.app_object, event.name, event.args)
+        entry, _ = find(receiver.handler, event.name, event.args)
         self.concurrent = entry is not None and entry.concurrent
 
     def call(self) -> Any:
         """Call the app; give what it returned, which may be something to wait for."""
         receiver = self._receiver
-        handler = receiver.app_object
+        handler = receiver.handler
         _, clock, _ = receiver.where
         self._began = clock.seconds()
         try:

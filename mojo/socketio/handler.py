@@ -180,6 +180,11 @@ class MojoSocketHandler(SocketOperator):
         return self._connection.namespace.params
 
     @property
+    def recovered(self) -> bool:
+        """Whether the client has come back, with the same id, rooms and data."""
+        return self.request.recovered
+
+    @property
     def data(self) -> dict[str, Any]:
         """A dict of the app's own."""
         return self._connection.data

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.python.failure import Failure
+
 Listener = Callable[..., object]
 EventMiddleware = Callable[[Any, Any], Any]
 
@@ -29,6 +31,25 @@ class Listeners:
         self.incoming: list[Listener] = []
         self.outgoing: list[Listener] = []
         self.middleware: list[EventMiddleware] = []
+
+
+def tell(
+    listeners: list[Listener], event: tuple[str, tuple[Any, ...]], failed: Callable[[Failure], object]
+) -> None:
+    """
+    Call some listeners.
+
+    Args:
+        listeners: the listeners.
+        event: its name and arguments.
+        failed: gets what one raises.
+    """
+    name, args = event
+    for listener in tuple(listeners):
+        try:
+            listener(name, *args)
+        except Exception:
+            failed(Failure())
 
 
 def drop(listeners: list[Listener], listener: Listener | None) -> None:

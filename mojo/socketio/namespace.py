@@ -13,13 +13,23 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from mojo.socketio.adapter import Adapter, LocalAdapter
+from mojo.engineio.ports import CloseReason
+from mojo.socketio.adapter import Adapter, LocalAdapter, Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.dialect import Query
+from mojo.socketio.message import Message
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.ports import Carrier, Middleware
+from mojo.socketio.reasons import RECOVERABLE
+from mojo.socketio.recovery import (
+    Comeback,
+    Identity,
+    RecoveringAdapter,
+    RecoveryOptions,
+    Restored,
+)
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 
@@ -119,6 +129,7 @@ class Namespace:
         adapter: keeps the rooms and carries the broadcasts.
         middleware: what is asked before a handler's ``on_open``.
         operator: everyone here.
+        recovery: the adapter, where clients may come back.
         parser: makes what is sent.
     """
 
@@ -138,15 +149,23 @@ class Namespace:
         self.owner = host.owner
         self.params: Mapping[str, str] = MappingProxyType(dict(params or {}))
         self.on_demand = params is not None
-        self.adapter: Adapter = LocalAdapter()
+        self.recovery = self._make_recovery(host)
+        self.adapter: Adapter = LocalAdapter() if self.recovery is None else self.recovery
         self.operator = NamespaceOperator(self)
         self.middleware: list[Middleware] = list(handler_class.middleware)
         self.make_handler = handler_class
         self.new_ack_id = host.new_ack_id
         self._host = host
         self._connections: dict[str, Connection] = {}
+        self._by_pid: dict[str, Connection] = {}
         self._present = 0
         self._was_used = False
+
+    def _make_recovery(self, host: Host) -> RecoveringAdapter | None:
+        if host.options.recovery is None:
+            return None
+        options = RecoveryOptions(**host.options.recovery)  # type: ignore[arg-type]
+        return RecoveringAdapter(host.clock, options, host.new_id(), self._go_if_idle)
 
     def __repr__(self) -> str:
         return f"<Namespace {self.name} of {len(self._connections)}>"
@@ -160,7 +179,8 @@ class Namespace:
     def is_needed(self) -> bool:
         """Whether it was made for good, or may not go when it is empty."""
         keep = self._was_used and not self.options.cleanup_empty_namespaces
-        return not self.on_demand or keep or self._present > 0
+        waits = self.recovery is not None and self.recovery.waits
+        return not self.on_demand or keep or waits or self._present > 0
 
     def places(self) -> Collection[Namespace]:
         """Give itself: it is an `Audience` of one."""
@@ -179,9 +199,23 @@ class Namespace:
             query: see `SocketRequest`.
         """
         session = client.session
+        comeback, restored = None, None
+        if self.recovery is not None and client.dialect.recovers:
+            auth = dict(auth)
+            pid, offset = auth.pop("pid", None), auth.pop("offset", None)
+            if isinstance(pid, str):
+                restored = self._restore(self.recovery, client, pid, offset)
+            if restored is not None and isinstance(pid, str):
+                comeback = Comeback(pid, restored.place.since, restored.missed)
+            else:
+                comeback = Comeback(self._host.new_id(), self.recovery.position, [])
         request = SocketRequest(session.handshake, auth, client.user_id, query)
-        cid = client.dialect.make_id(session.eid, wire_name, self._host.new_id)
+        if restored is not None:
+            cid = restored.place.id
+        else:
+            cid = client.dialect.make_id(session.eid, wire_name, self._host.new_id)
         connection = Connection(self, client, wire_name, cid, request)
+        connection.comeback = comeback
         # Before the app is asked, so that what it sends to everyone in on_open reaches
         # the newcomer too; nothing leaves before the client was told it is connected.
         self._present += 1
@@ -191,11 +225,44 @@ class Namespace:
             self.adapter.join(connection, session_room(connection.session_id))
         if connection.user_id is not None:
             self.adapter.join(connection, user_room(connection.user_id))
+        if self.recovery is not None and restored is not None:
+            request.recovered = True
+            connection.data = restored.place.data
+            self.recovery.take_place(connection, restored.place)
         return connection
+
+    def _restore(
+        self, recovery: RecoveringAdapter, client: Carrier, pid: str, offset: object
+    ) -> Restored | None:
+        identity = Identity(client.session.handshake.session_id, client.user_id)
+        former = self._by_pid.get(pid)
+        if former is not None and former.client is not client and _identity_of(former) == identity:
+            # It was not noticed yet that the client had gone.
+            former.client.session.lose(CloseReason.TRANSPORT_CLOSE)
+        return recovery.restore(pid, offset, identity)
+
+    def send_to(self, connection: Connection, message: Message) -> None:
+        """Send a message to one connection, now or when its client comes back."""
+        if self.recovery is None or message.event is None:
+            connection.send(message)
+        else:
+            self.recovery.broadcast(message, Target(rooms=frozenset((connection.id,))))
+
+    def forget_login(self, is_out: Callable[[Identity], bool]) -> None:
+        """Wait no longer for clients of visitors who have logged out."""
+        if self.recovery is not None:
+            self.recovery.forget_identities(is_out)
+
+    def stop(self) -> None:
+        """Wait for no client, and leave no timer."""
+        if self.recovery is not None:
+            self.recovery.clear()
 
     def opened(self, connection: Connection) -> None:
         """Count in a connection that was let in."""
         self._was_used = True
+        if connection.comeback is not None:
+            self._by_pid[connection.comeback.pid] = connection
         self._connections[connection.id] = connection
         self._host.observer.connection_opened(connection)
 
@@ -205,11 +272,30 @@ class Namespace:
         if connection.id in self._connections:
             self._host.observer.connection_logged_out(connection, user_id)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: Connection, reason: str) -> None:
         """Drop a connection, whether it was let in or not."""
+        was_open = self._connections.pop(connection.id, None) is not None
+        comeback = connection.comeback
+        if self.recovery is not None and comeback is not None:
+            self._by_pid.pop(comeback.pid, None)
+            if was_open and reason in RECOVERABLE:
+                self.recovery.save(
+                    comeback.pid,
+                    connection,
+                    identity=_identity_of(connection),
+                    data=connection.data,
+                    since=comeback.since,
+                )
         self.adapter.remove(connection)
-        if self._connections.pop(connection.id, None) is not None:
+        if was_open:
             self._host.observer.connection_closed(connection)
         self._present -= 1
+        self._go_if_idle()
+
+    def _go_if_idle(self) -> None:
         if not self.is_needed:
             self._host.namespace_empty(self)
+
+
+def _identity_of(connection: Connection) -> Identity:
+    return Identity(connection.session_id, connection.user_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class SocketOptions:
             0 is never.
         cleanup_empty_namespaces: whether a namespace that was made on demand goes with
             its last connection.
+        recovery: the attributes of `RecoveryOptions` that are not the default's;
+            ``None`` for no connection state recovery.
     """
 
     connect_timeout: float = 45.0
@@ -33,3 +36,4 @@ class SocketOptions:
     max_namespaces: int = 100
     slow_handler: float = 1.0
     cleanup_empty_namespaces: bool = False
+    recovery: Mapping[str, float] | None = None

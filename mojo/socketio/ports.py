@@ -17,6 +17,7 @@ from mojo.engineio.session import EngineSession
 from mojo.socketio import dispatch
 from mojo.socketio.adapter import Adapter
 from mojo.socketio.dialect import Dialect
+from mojo.socketio.message import Message
 from mojo.socketio.operator import BroadcastOperator, Place
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
@@ -88,7 +89,10 @@ class Home(Protocol):
     def logged_out(self, connection: Any, user_id: str) -> None:
         """Note that a connection lost its login."""
 
-    def remove(self, connection: Any) -> None:
+    def send_to(self, connection: Any, message: Message) -> None:
+        """Send a message to one connection, now or when it comes back."""
+
+    def remove(self, connection: Any, reason: str) -> None:
         """Drop a connection."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mojo.engineio.ports import CloseReason
+
 
 class DisconnectReason(StrEnum):
     """
@@ -15,3 +17,16 @@ class DisconnectReason(StrEnum):
 
     CLIENT_NAMESPACE = "client namespace disconnect"
     SERVER_NAMESPACE = "server namespace disconnect"
+
+
+#: The reasons after which a client may come back: it was not sent away, and did not go.
+RECOVERABLE = frozenset(
+    (
+        CloseReason.TRANSPORT_CLOSE,
+        CloseReason.TRANSPORT_ERROR,
+        CloseReason.PING_TIMEOUT,
+        CloseReason.FORCED_CLOSE,
+        CloseReason.FORCED_SERVER_CLOSE,
+        CloseReason.SERVER_SHUTTING_DOWN,
+    )
+)

@@ -38,11 +38,12 @@ class SocketRequest:
         auth: what the client gave as ``auth``, an object; ``{}`` if nothing.  Of a
             Socket.IO 2 client, the query of the namespace's name.
         handshake: the facts behind the other attributes.
+        recovered: whether the client has come back to the connection that it had.
         user_id: the login when the client connected here; ``None`` if it had logged out
             since the handshake.
     """
 
-    __slots__ = ("_query", "auth", "handshake", "user_id")
+    __slots__ = ("_query", "auth", "handshake", "recovered", "user_id")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class SocketRequest:
         self._query = {**handshake.query, **query} if query else handshake.query
         self.handshake = handshake
         self.auth = auth
+        self.recovered = False
         self.user_id = user_id
 
     def __repr__(self) -> str:

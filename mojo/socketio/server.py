@@ -235,6 +235,8 @@ class SocketServer:
             engine.stop()
         self._attachments.clear()
         self._unjoined.clear()
+        for namespace in self.places():
+            namespace.stop()
 
     def reopen(self) -> None:
         """Take clients again."""
@@ -267,6 +269,18 @@ class SocketServer:
             homes.append(session_room(session_id))
         if user_id is not None:
             homes.append(user_room(user_id))
+        for namespace in self._namespaces.values():
+            namespace.forget_login(
+                lambda who: (
+                    who.user_id not in (None, keep)
+                    and (
+                        session_room(who.session_id)
+                        if who.session_id
+                        else user_room(str(who.user_id))
+                    )
+                    in homes
+                )
+            )
         for client in [client for home in homes for client in self._logged_in.get(home, ())]:
             if client.user_id != keep:
                 self._forget_login(client)

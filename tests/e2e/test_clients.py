@@ -136,6 +136,29 @@ class DeflateTests(ServerTestCase):
     async def test_deflate(self) -> None:
         await self.succeed(start(NODE, HERE / "js" / "run.mjs", "deflate", self.base))
         self.assertIn("longer than max_payload", self.server.output)
+class RecoveryTests(ServerTestCase):
+    """The official client, through a proxy that cuts its connections."""
+
+    skip = NO_NODE
+    arguments = ("--settings", "SOCKET_IO.recovery={}")
+
+    async def scenario(self, name: str) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "recovery.mjs", name, self.base))
+
+    async def test_stream(self) -> None:
+        await self.scenario("stream")
+
+    async def test_rooms(self) -> None:
+        await self.scenario("rooms")
+
+    async def test_zero(self) -> None:
+        await self.scenario("zero")
+
+    async def test_takeover(self) -> None:
+        await self.scenario("takeover")
+
+    async def test_retries(self) -> None:
+        await self.scenario("retries")
 
 
 class HookTests(ServerTestCase):

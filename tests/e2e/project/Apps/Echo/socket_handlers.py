@@ -56,6 +56,22 @@ class SocketConnectionHandler(MojoSocketHandler):
         for number in range(count):
             self.emit("number", number)
 
+    @event(concurrent=True)
+    async def stream(self, count):
+        """Send numbered events, a few in each turn of the reactor."""
+        for number in range(count):
+            self.emit("number", number)
+            if number % 10 == 9:
+                await deferLater(reactor, 0.001)
+
+    @event("tell me")
+    def tell_me(self, *args):
+        self.emit("told", *args)
+
+    @event("how many")
+    async def how_many(self, room):
+        return len(await self.namespace.to(room).fetch_sockets())
+
     @event
     def enter(self, room):
         self.join(room)

@@ -1,0 +1,329 @@
+"""
+Connection state recovery: a client that comes back gets its place, and what it missed.
+
+As the reference has it: each event bears an offset as one more argument at the end, and a
+client that comes back says which connection it had (its ``pid``, a secret) and the last
+offset that it saw.  It goes on with the same id, rooms and data, and what was sent
+meanwhile to those rooms is sent to it once, in order, before it is told that it is
+connected.
+
+Where the reference is lax: who comes back must be the same visitor with the same login,
+and the app is asked again; a client that had got no event yet is recovered too; one whose
+old connection is still thought to be alive takes over from it; and what was sent to a
+room before the client entered it stays unknown to it, whatever offset it names.
+
+See: ``connectionStateRecovery`` in socket.io 4.8, and its in-memory adapter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+from twisted.internet.interfaces import IReactorTime
+
+from mojo.engineio.deadlines import Deadlines
+from mojo.socketio.adapter import LocalAdapter, Recipient, Target
+from mojo.socketio.message import Message
+from mojo.socketio.rooms import Room
+
+# Python objects around each event in the log, in bytes; roughly.
+_OVERHEAD = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryOptions:
+    """
+    What recovery may cost, for each namespace.
+
+    Attributes:
+        max_disconnection: seconds for which a client may be away.
+        max_packets: most events that are kept.
+        max_bytes: most bytes of events that are kept.
+        max_sessions: most clients that are waited for.
+    """
+
+    max_disconnection: float = 120.0
+    max_packets: int = 10_000
+    max_bytes: int = 10_000_000
+    max_sessions: int = 10_000
+
+
+class Identity(NamedTuple):
+    """Who a client is; who comes back must be the same."""
+
+    session_id: str | None
+    user_id: str | None
+
+
+@dataclass(slots=True)
+class Place:
+    """
+    What a connection has, and may find again.
+
+    Attributes:
+        id: the connection's id.
+        identity: whose it is.
+        data: the app's data.
+        rooms: its rooms, with the position in the log at which it entered each.
+        since: the position at which it was opened.
+    """
+
+    id: str
+    identity: Identity
+    data: dict[str, Any]
+    rooms: Mapping[Room, int]
+    since: int
+
+
+class Comeback:
+    """
+    What a connection needs if its client is to come back.
+
+    Args:
+        pid: the client's secret.
+        since: the position at which the connection was opened.
+        missed: what the client must get before it is told that it is connected.
+    """
+
+    __slots__ = ("_missed", "pid", "since")
+
+    def __init__(self, pid: str, since: int, missed: list[Message]) -> None:
+        self.pid = pid
+        self.since = since
+        self._missed = missed
+
+    def take_missed(self) -> list[Message]:
+        """Give what was missed, once."""
+        missed, self._missed = self._missed, []
+        return missed
+
+
+class Restored(NamedTuple):
+    """A place that was found again, and what was missed."""
+
+    place: Place
+    missed: list[Message]
+
+
+@dataclass(slots=True)
+class _Entry:
+    message: Message
+    target: Target
+    at: float
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = self.message.size + _OVERHEAD
+
+
+class RecoveringAdapter(LocalAdapter):
+    """
+    The adapter of a namespace whose clients may come back.
+
+    Args:
+        clock: tells how old things are.
+        options: see `RecoveryOptions`.
+        epoch: begins every offset: those of an earlier process are none of ours.
+        idle: called when the last client that was waited for is given up.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        options: RecoveryOptions,
+        epoch: str,
+        idle: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._options = options
+        self._epoch = f"{epoch}-"
+        self._idle = idle
+        self._log: deque[_Entry] = deque()
+        self._log_bytes = 0
+        #: How many events there have been; the last one's position.
+        self.position = 0
+        self._entered: dict[Recipient, dict[Room, int]] = {}
+        self._places: dict[str, Place] = {}
+        self._away: Deadlines[str] = Deadlines(clock, options.max_disconnection, self._give_up)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a client that may come back."""
+        return bool(self._places)
+
+    # -- rooms ----------------------------------------------------------------
+
+    def add(self, connection: Recipient) -> None:
+        """Take in a connection; see `Adapter`."""
+        super().add(connection)
+        self._entered[connection] = {}
+
+    def join(self, connection: Recipient, room: Room) -> None:
+        """Put a connection into a room; see `Adapter`."""
+        super().join(connection, room)
+        if connection in self._entered:
+            self._entered[connection].setdefault(room, self.position)
+
+    def leave(self, connection: Recipient, room: Room) -> None:
+        """Take a connection out of a room; see `Adapter`."""
+        super().leave(connection, room)
+        if connection in self._entered:
+            self._entered[connection].pop(room, None)
+
+    def remove(self, connection: Recipient) -> None:
+        """Drop a connection; see `Adapter`."""
+        super().remove(connection)
+        self._entered.pop(connection, None)
+
+    def take_place(self, connection: Recipient, place: Place) -> None:
+        """Put a connection into the rooms of a place, as of when that entered them."""
+        for room, position in place.rooms.items():
+            self.join(connection, room)
+            self._entered[connection][room] = position
+
+    # -- what is sent -----------------------------------------------------------
+
+    def broadcast(self, message: Message, target: Target) -> None:
+        """Send a message to all of a target, and keep it for those who are away."""
+        super().broadcast(self._stamp(message, target), target)
+
+    def _stamp(self, message: Message, target: Target) -> Message:
+        if message.event is None:
+            return message
+        if message.volatile:
+            # It is not kept.  But the client takes whatever text comes last in an event
+            # for the offset: without one, an argument of the app's would be it.
+            return message.stamped(self._offset())
+        self.position += 1
+        stamped = message.stamped(self._offset())
+        now = self._clock.seconds()
+        if self._entered or self._places:
+            entry = _Entry(stamped, target, now)
+            self._log.append(entry)
+            self._log_bytes += entry.size
+            self._trim(now)
+        else:
+            # Nobody is here, and nobody is waited for.
+            self._log.clear()
+            self._log_bytes = 0
+        return stamped
+
+    def _offset(self) -> str:
+        return f"{self._epoch}{self.position}"
+
+    def _trim(self, now: float) -> None:
+        options, log = self._options, self._log
+        oldest = now - options.max_disconnection
+        while log and (
+            len(log) > options.max_packets
+            or self._log_bytes > options.max_bytes
+            or log[0].at < oldest
+        ):
+            self._log_bytes -= log.popleft().size
+
+    # -- who goes, and comes back -------------------------------------------------
+
+    def save(
+        self,
+        pid: str,
+        connection: Recipient,
+        *,
+        identity: Identity,
+        data: dict[str, Any],
+        since: int,
+    ) -> None:
+        """
+        Keep the place of a connection that is about to go.
+
+        Args:
+            pid: what its client will come back with.
+            connection: the connection, still in its rooms.
+            identity: whose it is.
+            data: the app's data of it.
+            since: the position at which it was opened.
+        """
+        if len(self._places) >= self._options.max_sessions:
+            oldest = self._away.oldest()
+            assert oldest is not None
+            self._away.stop(oldest)
+            del self._places[oldest]
+        rooms = dict(self._entered.get(connection, {}))
+        self._places[pid] = Place(connection.id, identity, data, rooms, since)
+        self._away.start(pid)
+
+    def restore(self, pid: str, offset: object, identity: Identity) -> Restored | None:
+        """
+        Give a place again, once.
+
+        Args:
+            pid: the client's secret.
+            offset: the last one that it saw; anything but text if it saw none.
+            identity: who comes.
+        Returns:
+            ``None`` if the place is gone or somebody else's, or if more was missed than
+            is still known.
+        """
+        place = self._places.get(pid)
+        if place is None or place.identity != identity:
+            return None
+        seen = self._position_of(offset, place)
+        if seen is None:
+            return None
+        self._forget(pid)
+        first = self.position - len(self._log)
+        missed = [
+            entry.message
+            for number, entry in enumerate(islice(self._log, max(0, seen - first), None), seen + 1)
+            if _is_for(entry.target, place.rooms, number)
+        ]
+        return Restored(place, missed)
+
+    def _position_of(self, offset: object, place: Place) -> int | None:
+        """Give the position after which a client has missed things, if they are known."""
+        position = place.since
+        if isinstance(offset, str):
+            digits = offset.removeprefix(self._epoch)
+            if digits == offset or not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
+                return None
+            position = max(position, int(digits))
+        first = self.position - len(self._log)
+        return position if first <= position <= self.position else None
+
+    def forget_identities(self, of: Callable[[Identity], bool]) -> None:
+        """Give up the places of some visitors."""
+        for pid in [pid for pid, place in self._places.items() if of(place.identity)]:
+            self._forget(pid)
+            if not self._places:
+                self._idle()
+
+    def clear(self) -> None:
+        """Give up every place, and the timer."""
+        self._places.clear()
+        self._away.clear()
+
+    def _forget(self, pid: str) -> None:
+        self._away.stop(pid)
+        del self._places[pid]
+
+    def _give_up(self, pid: str) -> None:
+        del self._places[pid]
+        if not self._places:
+            self._idle()
+
+
+def _is_for(target: Target, rooms: Mapping[Room, int], number: int) -> bool:
+    """Tell whether an event was for somebody who entered these rooms when they did."""
+
+    def was_in(chosen: Collection[Room]) -> bool:
+        return any(rooms.get(room, number) < number for room in chosen)
+
+    if target.rooms and not was_in(target.rooms):
+        return False
+    if target.within is not None and not was_in((target.within,)):
+        return False
+    return not any(room in rooms for room in target.excluded)
