@@ -97,6 +97,8 @@ class SocketIOSettings(_Checked):
         max_namespaces: most namespaces of one client.
         slow_handler: seconds after which the handling of an event is logged; 0 is never.
         cleanup_empty_namespaces: whether a namespace made on demand goes when it is empty.
+        idempotency_window: seconds for which an event that is handled once is remembered.
+        max_idempotent_events: most of them that a namespace remembers.
         recovery: whether clients that come back find their connection again, and what that may
             cost: a dict with ``max_disconnection`` (seconds), ``max_packets``, ``max_bytes`` and
             ``max_sessions``, any of them; ``None`` for no.
@@ -168,6 +170,8 @@ class SocketIOSettings(_Checked):
     max_namespaces: int = _setting(100, checks.count("namespaces", least=1))
     slow_handler: float = _setting(1.0, checks.number("seconds"))
     cleanup_empty_namespaces: bool = _setting(False, checks.is_a(bool, "True or False"))
+    idempotency_window: float = _setting(600.0, checks.number("seconds", above=0.001))
+    max_idempotent_events: int = _setting(10_000, checks.count("events", least=1))
     recovery: Mapping[str, float] | None = _setting(None, checks.optional(checks.table(_RECOVERY)))
     serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
     client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))

@@ -12,7 +12,7 @@ a handler may be waiting for, go past the queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -211,10 +211,12 @@ class Connection:
         flags: Flags = PLAIN,
         answered: Answered | None = None,
         failed: Failed = ignore_failure,
-    ) -> None:
+    ) -> int | None:
         """
         Send an event, and perhaps wait for its acknowledgement.
 
+        Returns:
+            The id of the acknowledgement.
         Raises:
             UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
@@ -226,15 +228,9 @@ class Connection:
         if answered is None or ack_id is None:
             run_in_reactor(namespace.clock, namespace.send_to, self, message)
         else:
-            run_in_reactor(
-                namespace.clock,
-                self.send_expecting,
-                message,
-                ack_id,
-                answered,
-                failed,
-                flags.timeout,
-            )
+            ask = partial(self.send_expecting, message, ack_id, answered, failed, flags.timeout)
+            run_in_reactor(namespace.clock, ask)
+        return ack_id
 
     def call(self, name: str, args: tuple[Any, ...], flags: Flags) -> Deferred[Any]:
         """
@@ -243,13 +239,8 @@ class Connection:
         Raises:
             UnsendableError: see `mojo.socketio.parser.Parser.event`.
         """
-        namespace = self.namespace
-        ack_id = namespace.new_ack_id()
-        message = namespace.parser.event(
-            name, args, ack_id, volatile=flags.volatile, compress=flags.compress
-        )
         answer: Deferred[list[Any]] = Deferred(lambda _: self.forget_ack(ack_id))
-        self.send_expecting(message, ack_id, answer.callback, answer.errback, flags.timeout)
+        ack_id = self.emit(name, args, flags, answer.callback, answer.errback)
         return answer.addCallback(unwrap)
 
     def join(self, rooms: Iterable[Room]) -> None:
@@ -310,9 +301,10 @@ class Connection:
         self._acks.expect(ack_id, answered, failed, timeout)
         self.send(message)
 
-    def forget_ack(self, ack_id: int) -> None:
+    def forget_ack(self, ack_id: int | None) -> None:
         """Wait for an answer no longer."""
-        self._acks.forget(ack_id)
+        if ack_id is not None:
+            self._acks.forget(ack_id)
 
     def log_out(self, reason: str) -> None:
         """Take the login away, and tell the app."""
@@ -348,6 +340,11 @@ class Connection:
             self._turns.take(Turn(on_close, ignore, partial(self.report, where="on_close")))
 
     # -- for `Dispatch` -----------------------------------------------------
+
+    def handle_once(self, name: str, event_id: str, call: Callable[[], Any]) -> Any:
+        """Handle an event of this visitor, unless it was or is being handled."""
+        whose = self.session_id or self.user_id or self.request.address
+        return self.namespace.handled.handle((whose, name, event_id), call)
 
     @property
     def middleware(self) -> Sequence[EventMiddleware]:

@@ -8,7 +8,8 @@ client's acknowledgement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -21,6 +22,9 @@ from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
 from mojo.socketio.listeners import EventMiddleware
 
 _log = Logger()
+
+# Characters of the id of an event that is handled once.
+_MAX_ID = 200
 
 
 class IncomingEvent:
@@ -42,12 +46,23 @@ class IncomingEvent:
         return f"<IncomingEvent {self.name!r} with {len(self.args)} arguments>"
 
 
+class OnceKeeper(Protocol):
+    """What remembers which events were handled."""
+
+    def handle_once(self, name: str, event_id: str, call: Callable[[], Any]) -> Any:
+        """Handle an event, unless it was or is being handled."""
+
+
 class AppObject(Protocol):
     """A handler, as far as its events go."""
 
     event_table: ClassVar[EventTable]
     event_middleware: ClassVar[Sequence[EventMiddleware]]
     sees_every_event: ClassVar[bool]
+
+    @property
+    def connection(self) -> OnceKeeper:
+        """The connection that it is for."""
 
     def on_event(self, name: str, *args: Any) -> Any:
         """Handle any event."""
@@ -195,7 +210,15 @@ def call_method(handler: AppObject, name: str, args: Sequence[Any]) -> Any:
     if entry is None:
         _log.debug("nothing handles {event!r}", event=name)
         return UNHANDLED
-    return entry.method(handler, *entry.arguments(name, tuple(taken)))
+    call = partial(entry.method, handler, *entry.arguments(name, tuple(taken)))
+    if not entry.idempotent:
+        return call()
+    event_id = args[-1] if args else None
+    if not isinstance(event_id, str) or not 0 < len(event_id) <= _MAX_ID:
+        raise EventArgumentsError(
+            f"event {name!r} takes an id last: a text of at most {_MAX_ID} characters"
+        )
+    return handler.connection.handle_once(name, event_id, call)
 
 
 def report(app: str, cid: str, handler: AppObject | None, failure: Failure, where: str) -> Any:

@@ -50,6 +50,7 @@ class EventMark:
 
     name: str
     concurrent: bool
+    idempotent: bool
     validate: bool | None
 
 
@@ -61,6 +62,7 @@ class EventEntry:
     Attributes:
         method: the function, to be called with a handler and the event's arguments.
         concurrent: whether the next event may begin before this one is done.
+        idempotent: whether the last argument is an id, with which it is handled once.
         least: fewest arguments the method takes.
         most: most arguments, or ``None`` for any number.
         validator: takes the event's name and its arguments, and gives those that the
@@ -69,6 +71,7 @@ class EventEntry:
 
     method: Callable[..., Any]
     concurrent: bool
+    idempotent: bool
     least: int
     most: int | None
     validator: Validator | None = None
@@ -112,10 +115,15 @@ def event(
     name_or_method: str | None = None,
     *,
     concurrent: bool = False,
+    idempotent: bool = False,
     validate: bool | None = None,
 ) -> Callable[[Method], Method]: ...
 def event(
-    name_or_method: Any = None, *, concurrent: bool = False, validate: bool | None = None
+    name_or_method: Any = None,
+    *,
+    concurrent: bool = False,
+    idempotent: bool = False,
+    validate: bool | None = None,
 ) -> Any:
     """
     Declare that a method handles an event.
@@ -128,13 +136,16 @@ def event(
     Args:
         name_or_method: the event's name, or the method itself.
         concurrent: begin the connection's next event without waiting for this one.
+        idempotent: the event's last argument is an id that the client made up for it:
+            however often the client sends it, it is handled once, and answered each
+            time as the first time.
         validate: check and convert the arguments by the method's annotations first; by
             default as the class's ``validate_events`` says.
     """
 
     def mark(method: Method) -> Method:
         name = name_or_method if isinstance(name_or_method, str) else method.__name__
-        setattr(method, _MARK, EventMark(name, concurrent, validate))
+        setattr(method, _MARK, EventMark(name, concurrent, idempotent, validate))
         return method
 
     return mark(name_or_method) if callable(name_or_method) else mark
@@ -173,7 +184,7 @@ def build_table(handler_class: type) -> EventTable:
         if validate is None:
             validate = getattr(handler_class, "validate_events", False)
         validator = _make_validator(method, where) if validate else None
-        table[mark.name] = _entry(method, validator, concurrent=mark.concurrent)
+        table[mark.name] = _entry(method, validator, mark)
     return table
 
 
@@ -197,11 +208,10 @@ def _make_validator(method: Callable[..., Any], where: str) -> Validator:
     return validation.Validator(method, where)
 
 
-def _entry(
-    method: Callable[..., Any], validator: Validator | None, *, concurrent: bool
-) -> EventEntry:
+def _entry(method: Callable[..., Any], validator: Validator | None, mark: EventMark) -> EventEntry:
     parameters = list(inspect.signature(method).parameters.values())[1:]  # without self
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     least = sum(1 for p in positional if p.default is p.empty)
     unlimited = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return EventEntry(method, concurrent, least, None if unlimited else len(positional), validator)
+    most = None if unlimited else len(positional)
+    return EventEntry(method, mark.concurrent, mark.idempotent, least, most, validator)

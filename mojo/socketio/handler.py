@@ -138,6 +138,11 @@ class MojoSocketHandler(SocketOperator):
     # -- facts --------------------------------------------------------------
 
     @property
+    def connection(self) -> Connection:
+        """What is behind all this; its surface is not promised."""
+        return self._connection
+
+    @property
     def id(self) -> str:
         """The connection's id, which is the client's ``socket.id``."""
         return self._connection.id

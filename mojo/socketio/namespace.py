@@ -18,6 +18,7 @@ from mojo.socketio.adapter import Adapter, LocalAdapter, Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.dialect import Query
 from mojo.socketio.message import Message
+from mojo.socketio.once import HandledEvents
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
@@ -127,6 +128,7 @@ class Namespace:
 
     Attributes:
         adapter: keeps the rooms and carries the broadcasts.
+        handled: remembers the events that are handled once.
         middleware: what is asked before a handler's ``on_open``.
         operator: everyone here.
         recovery: the adapter, where clients may come back.
@@ -149,6 +151,9 @@ class Namespace:
         self.owner = host.owner
         self.params: Mapping[str, str] = MappingProxyType(dict(params or {}))
         self.on_demand = params is not None
+        self.handled = HandledEvents(
+            host.clock, host.options.idempotency_window, host.options.max_idempotent_events
+        )
         self.recovery = self._make_recovery(host)
         self.adapter: Adapter = LocalAdapter() if self.recovery is None else self.recovery
         self.operator = NamespaceOperator(self)

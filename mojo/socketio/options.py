@@ -24,6 +24,8 @@ class SocketOptions:
             0 is never.
         cleanup_empty_namespaces: whether a namespace that was made on demand goes with
             its last connection.
+        idempotency_window: seconds for which an event that is handled once is remembered.
+        max_idempotent_events: most of them that a namespace remembers.
         recovery: the attributes of `RecoveryOptions` that are not the default's;
             ``None`` for no connection state recovery.
     """
@@ -36,4 +38,6 @@ class SocketOptions:
     max_namespaces: int = 100
     slow_handler: float = 1.0
     cleanup_empty_namespaces: bool = False
+    idempotency_window: float = 600.0
+    max_idempotent_events: int = 10_000
     recovery: Mapping[str, float] | None = None

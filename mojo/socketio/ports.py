@@ -18,6 +18,7 @@ from mojo.socketio import dispatch
 from mojo.socketio.adapter import Adapter
 from mojo.socketio.dialect import Dialect
 from mojo.socketio.message import Message
+from mojo.socketio.once import HandledEvents
 from mojo.socketio.operator import BroadcastOperator, Place
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
@@ -64,6 +65,7 @@ class Home(Protocol):
     adapter: Adapter
     parser: Parser
     params: Mapping[str, str]
+    handled: HandledEvents
 
     @property
     def operator(self) -> BroadcastOperator:

@@ -36,7 +36,7 @@ class Sender(Protocol):
         flags: Flags,
         answered: Answered | None = None,
         failed: Failed = ignore_failure,
-    ) -> None:
+    ) -> int | None:
         """Send an event; from any thread."""
 
     def call(self, name: str, args: tuple[Any, ...], flags: Flags) -> Deferred[Any]:

@@ -136,6 +136,8 @@ class DeflateTests(ServerTestCase):
     async def test_deflate(self) -> None:
         await self.succeed(start(NODE, HERE / "js" / "run.mjs", "deflate", self.base))
         self.assertIn("longer than max_payload", self.server.output)
+
+
 class RecoveryTests(ServerTestCase):
     """The official client, through a proxy that cuts its connections."""
 

@@ -64,6 +64,18 @@ class SocketConnectionHandler(MojoSocketHandler):
             if number % 10 == 9:
                 await deferLater(reactor, 0.001)
 
+    bought: dict = {}  # noqa: RUF012
+
+    @event(idempotent=True)
+    async def buy(self, count, order):
+        await deferLater(reactor, 0.01)
+        self.bought[order] = self.bought.get(order, 0) + count
+        return self.bought[order]
+
+    @event
+    def bought_of(self, order):
+        return self.bought.get(order, 0)
+
     @event("tell me")
     def tell_me(self, *args):
         self.emit("told", *args)
