@@ -34,7 +34,9 @@ class Listeners:
 
 
 def tell(
-    listeners: list[Listener], event: tuple[str, tuple[Any, ...]], failed: Callable[[Failure], object]
+    listeners: list[Listener],
+    event: tuple[str, tuple[Any, ...]],
+    failed: Callable[[Failure], object],
 ) -> None:
     """
     Call some listeners.
