@@ -6,6 +6,7 @@ given.  Then, in a browser's console on http://127.0.0.1:8000/ (or in Node):
 ``io("/NewsSocket").on("news", console.log)``, and ``curl -d "Hello" http://127.0.0.1:8000/news``.
 """
 
+import json
 import sys
 
 from twisted.internet import endpoints, task
@@ -38,10 +39,28 @@ class NewsResource(Resource):
         return b"told\n"
 
 
+class StatsResource(Resource):
+    """What the service counts, as JSON, for whoever asks from this machine."""
+
+    isLeaf = True
+
+    def __init__(self, mojo):
+        super().__init__()
+        self.mojo = mojo
+
+    def render_GET(self, request):
+        if getattr(request.getClientAddress(), "host", "127.0.0.1") != "127.0.0.1":
+            request.setResponseCode(404)
+            return b""
+        request.setHeader("content-type", "application/json")
+        return json.dumps(self.mojo.stats.dump()).encode()
+
+
 async def main(reactor, where="tcp:8000:interface=127.0.0.1"):
     mojo = MojoService(reactor, Settings(debug=True), [App(name="News", handler=NewsSocket)])
     root = Resource()
     root.putChild(b"news", NewsResource(mojo))
+    root.putChild(b"stats", StatsResource(mojo))
     for path, mount in mojo.mounts.items():
         root.putChild(path.strip("/").encode(), mount)
 

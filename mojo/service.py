@@ -27,7 +27,7 @@ from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
 from mojo.errors import EventTableError, ProjectError
 from mojo.listening import Listening
-from mojo.project.app import App
+from mojo.project.app import App, by_name
 from mojo.project.loader import Project
 from mojo.sessions import current
 from mojo.sessions.cookies import CookieAges, VisitorCookies, user_key
@@ -41,6 +41,7 @@ from mojo.socketio.operator import AllAnswered, BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
 from mojo.socketio.threads import run_in_reactor
+from mojo.stats import ServiceStats
 from mojo.web.static import StaticFiles
 from mojo.web.templates import Templates
 
@@ -78,6 +79,7 @@ class MojoService(MultiService, BroadcastOperator):
         resource: the root of the service's own tree of URLs.
         site: a Site for it.
         cookies: makes and reads the visitors' cookies.
+        stats: what is counted; see `ServiceStats`.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class MojoService(MultiService, BroadcastOperator):
         self._path = (path or Path.cwd()).resolve()
         self.project_prefix = f"{self._path}{os.sep}" if path is not None else ""
         self._reactor = reactor
-        self._apps = _by_name(apps)
+        self._apps = by_name(apps)
         self.cookies = VisitorCookies(
             self._make_signer(),
             now,
@@ -111,6 +113,8 @@ class MojoService(MultiService, BroadcastOperator):
         self._sockets = SocketServer(
             reactor, take_options(SocketOptions, settings), owner=self, parser=parser
         )
+        self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
+        self.stats.setServiceParent(self)
         self._registry = self._sockets.observer = Registry(self._sockets)
         BroadcastOperator.__init__(self, self._sockets)
         for app in self._apps.values():
@@ -386,12 +390,3 @@ class MojoService(MultiService, BroadcastOperator):
             status=request.code,
             size=request.sentLength,
         )
-
-
-def _by_name(apps: Iterable[App]) -> dict[str, App]:
-    named: dict[str, App] = {}
-    for app in apps:
-        if app.name in named:
-            raise ProjectError(f"there are two apps of the name {app.name!r}")
-        named[app.name] = app
-    return named

@@ -18,7 +18,7 @@ FLOORS = (
     ("mojo.engineio",),
     ("mojo.socketio",),
     ("mojo.sessions", "mojo.web", "mojo.project"),
-    ("mojo.site", "mojo.listening", "mojo.service", "mojo.socket_handlers", "mojo"),
+    ("mojo.site", "mojo.listening", "mojo.service", "mojo.stats", "mojo.socket_handlers", "mojo"),
     ("mojo.tap", "mojo.cli"),
 )
 

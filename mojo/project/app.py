@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mojo.errors import ProjectError
 from mojo.socketio.handler import MojoSocketHandler
 
 
@@ -39,3 +40,18 @@ class App:
     def namespace(self) -> str:
         """The app's name on the shared path: ``"/ChatSocket"``."""
         return f"/{self.name}Socket" if self.name else "/"
+
+
+def by_name(apps: Iterable[App]) -> dict[str, App]:
+    """
+    Give apps by their names, in their order.
+
+    Raises:
+        ProjectError: two have the same.
+    """
+    named: dict[str, App] = {}
+    for app in apps:
+        if app.name in named:
+            raise ProjectError(f"there are two apps of the name {app.name!r}")
+        named[app.name] = app
+    return named

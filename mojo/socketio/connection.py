@@ -374,7 +374,7 @@ class Connection:
         """Log what the app's code raised, and hand it to the app's ``on_error``."""
         # There is none if it could not be made.
         handler: AppObject | None = getattr(self, "handler", None)
-        return report(self.namespace.name, self.label, handler, failure, where)
+        return report(self.namespace, self.label, handler, failure, where)
 
     # -- within -------------------------------------------------------------
 

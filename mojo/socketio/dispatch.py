@@ -20,6 +20,7 @@ from mojo.calls import begun, settled
 from mojo.errors import AckTimeout, Disconnected, EventArgumentsError, EventRefused
 from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
 from mojo.socketio.listeners import EventMiddleware
+from mojo.socketio.stats import SocketStats
 
 _log = Logger()
 
@@ -69,6 +70,13 @@ class AppObject(Protocol):
 
     def on_error(self, error: BaseException, event: str) -> Any:
         """Learn that something of the app's raised."""
+
+
+class Scene(Protocol):
+    """The namespace in which an app's code runs."""
+
+    name: str
+    stats: SocketStats
 
 
 class Receiver(Protocol):
@@ -221,12 +229,18 @@ def call_method(handler: AppObject, name: str, args: Sequence[Any]) -> Any:
     return handler.connection.handle_once(name, event_id, call)
 
 
-def report(app: str, cid: str, handler: AppObject | None, failure: Failure, where: str) -> Any:
+def report(
+    namespace: Scene,
+    cid: str,
+    handler: AppObject | None,
+    failure: Failure,
+    where: str,
+) -> Any:
     """
     Log what an app's code raised, and hand it to the app's ``on_error``.
 
     Args:
-        app: the namespace's name.
+        namespace: where it was, and is counted.
         cid: what the log calls the connection.
         handler: the app's object, if there is one.
         failure: what was raised.
@@ -234,7 +248,7 @@ def report(app: str, cid: str, handler: AppObject | None, failure: Failure, wher
     Returns:
         The acknowledgement that ``on_error`` gave.
     """
-    error = failure.value
+    error, app = failure.value, namespace.name
     assert error is not None
     if isinstance(error, EventArgumentsError):
         _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
@@ -244,6 +258,7 @@ def report(app: str, cid: str, handler: AppObject | None, failure: Failure, wher
             "{app}: {where} of {cid}: {error}", app=app, where=where, cid=cid, error=str(error)
         )
     else:
+        namespace.stats.handler_errors += 1
         _log.failure("{app}: {where} of {cid} failed", failure, app=app, where=where, cid=cid)
     if handler is None:
         return None

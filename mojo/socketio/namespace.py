@@ -33,6 +33,7 @@ from mojo.socketio.recovery import (
 )
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
+from mojo.socketio.stats import SocketStats
 
 
 class Observer(Protocol):
@@ -58,6 +59,7 @@ class Host(Protocol):
     owner: Any
     new_id: Callable[[], str]
     new_ack_id: Callable[[], int]
+    stats: SocketStats
 
     def namespace_empty(self, namespace: Namespace) -> None:
         """A namespace lost its last connection."""
@@ -160,6 +162,7 @@ class Namespace:
         self.middleware: list[Middleware] = list(handler_class.middleware)
         self.make_handler = handler_class
         self.new_ack_id = host.new_ack_id
+        self.stats = host.stats
         self._host = host
         self._connections: dict[str, Connection] = {}
         self._by_pid: dict[str, Connection] = {}
@@ -269,6 +272,7 @@ class Namespace:
         if connection.comeback is not None:
             self._by_pid[connection.comeback.pid] = connection
         self._connections[connection.id] = connection
+        self.stats.connection_opened()
         self._host.observer.connection_opened(connection)
 
     def logged_out(self, connection: Connection, user_id: str) -> None:
@@ -293,7 +297,10 @@ class Namespace:
                 )
         self.adapter.remove(connection)
         if was_open:
+            self.stats.connection_closed()
             self._host.observer.connection_closed(connection)
+        else:
+            self.stats.refused_connections += 1
         self._present -= 1
         self._go_if_idle()
 

@@ -23,6 +23,7 @@ from mojo.socketio.operator import BroadcastOperator, Place
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.request import SocketRequest
+from mojo.socketio.stats import SocketStats
 
 #: Called with a handler before its ``on_open``; may refuse as that may.
 Middleware = Callable[[Any], Any]
@@ -66,6 +67,7 @@ class Home(Protocol):
     parser: Parser
     params: Mapping[str, str]
     handled: HandledEvents
+    stats: SocketStats
 
     @property
     def operator(self) -> BroadcastOperator:

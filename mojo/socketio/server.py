@@ -22,6 +22,7 @@ from mojo.engineio.options import EngineOptions
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.server import EngineServer, new_id
 from mojo.engineio.session import EngineSession
+from mojo.engineio.stats import EngineStats
 from mojo.errors import EventTableError
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
@@ -34,6 +35,7 @@ from mojo.socketio.packet import ROOT
 from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
+from mojo.socketio.stats import SocketStats
 
 
 class _Nobody:
@@ -60,6 +62,10 @@ class SocketServer:
         new_id: makes the ids of connections.
         owner: whatever handlers should find as ``self.mojo``.
         parser: the format of the packets; its clients must have the same.
+
+    Attributes:
+        stats: what it counts.
+        engine_stats: what its mounts count, together.
     """
 
     def __init__(
@@ -80,6 +86,8 @@ class SocketServer:
         self.new_ack_id: Callable[[], int] = itertools.count().__next__
         self.owner = owner
         self.parser: Parser = parser or JsonParser()
+        self.stats = SocketStats()
+        self.engine_stats = EngineStats()
         self._attachments: Deadlines[Client] = Deadlines(
             clock, self.options.attachment_timeout, _attachment_late
         )
@@ -221,7 +229,9 @@ class SocketServer:
                 self.clock.callLater(0, client.join_root)
             return client
 
-        engine = EngineServer(receiver, self.clock, options, identify=identify)
+        engine = EngineServer(
+            receiver, self.clock, options, identify=identify, stats=self.engine_stats
+        )
         self._engines.append(engine)
         return engine
 

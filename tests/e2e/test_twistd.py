@@ -221,5 +221,7 @@ class ExampleTests(TwistdTestCase):
         self.assertIn(b"0 visitors are here", answer)
         request = http_request("GET", "/NewsSocket/?EIO=4&transport=polling")
         self.assertIn(b'0{"sid":', await talk(endpoint, request, b"}"))
+        answer = await talk(endpoint, http_request("GET", "/stats"), b"bytes_recv_ps")
+        self.assertIn(b'"active_sessions": 1', answer)
         post = http_request("POST", "/news", body=b"hello")
         self.assertIn(b"told", await talk(endpoint, post, b"told"))
