@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -89,7 +90,7 @@ class ParentNamespace:
         names: below the prefix: ``"/doc/<id>"``, where a parameter is anything without a
             slash; a compiled expression, which is held against the whole rest of the
             name; or a function of that rest and the client's ``auth`` that gives
-            ``True`` or parameters.
+            ``True`` or parameters, and is asked for each client.
         handler_class: makes the app's object for each connection.
         app: the name of the app.
 
@@ -118,11 +119,11 @@ class ParentNamespace:
         elif isinstance(names, re.Pattern):
             self.name = f"{prefix}{names.pattern}"
             self._names = names
-        elif callable(names):
+        elif callable(names) and not iscoroutinefunction(names):
             self.name = f"{prefix}<{getattr(names, '__name__', 'predicate')}>"
             self._names = names
         else:
-            raise EventTableError(f"{names!r} is no name, expression or predicate")
+            raise EventTableError(f"{names!r} is no name, expression or sync predicate")
 
     def places(self) -> Collection[Namespace]:
         """Give the namespaces there are now; see `Audience`."""

@@ -164,7 +164,7 @@ class SocketServer:
         """
         namespace = self._namespaces.get(name)
         if namespace is not None:
-            return namespace
+            return namespace if self._is_open_to(namespace, auth) else None
         for parent in self._parents.values():
             params = parent.match(name, auth)
             if params is not None:
@@ -172,6 +172,13 @@ class SocketServer:
                 self._namespaces[name] = parent.children[name] = namespace
                 return namespace
         return None
+
+    def _is_open_to(self, namespace: Namespace, auth: dict[str, Any]) -> bool:
+        """Ask the predicate that a namespace was made by, which let in whoever came first."""
+        if not namespace.on_demand:
+            return True
+        makers = (p for p in self._parents.values() if p.children.get(namespace.name) is namespace)
+        return all(parent.match(namespace.name, auth) is not None for parent in makers)
 
     def of(self, name: str) -> BroadcastOperator:
         """

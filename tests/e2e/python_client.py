@@ -52,6 +52,31 @@ async def check_refusal(base: str) -> None:
     assert error == {"message": "wrong password", "data": {"hint": "caves"}}, error
 
 
+async def check_words(base: str, transports: list[str] | None) -> None:
+    """Middleware, a refused event, a question to many, and a namespace made on demand."""
+    client = socketio.AsyncClient(reconnection=False)
+    words, document = "/WordsSocket", "/WordsSocket/doc/7"
+    client.on("ready?", lambda data: ("yes", data), namespace=words)
+    client.on("question", lambda: "because", namespace=words)
+    kicked: asyncio.Future = asyncio.get_running_loop().create_future()
+    client.on("disconnect", kicked.set_result, namespace=words)
+    await client.connect(base, namespaces=[words, document], transports=transports)
+    answer = await client.call("where", namespace=document)
+    assert answer == {"name": document, "params": {"id": "7"}}, answer
+    await client.call("enter", "python", namespace=words)
+    answer = await client.call("poll", ("python", 5), namespace=words)
+    assert answer == {"answers": [["yes", b"\x01"]], "missing": []}, answer
+    assert await client.call("ask_me", 5, namespace=words) == "because"
+    answer = await client.call("admin reset", namespace=words)
+    assert answer == {"error": {"message": "members only", "data": {"event": "admin reset"}}}
+    answer = await client.call("nonsense", namespace=words)
+    assert answer == {"error": "there is no event nonsense"}, answer
+    await client.emit("kick", ("python", False), namespace=words)
+    assert await kicked == "server disconnect", kicked
+    assert (await client.call("where", namespace=document))["params"] == {"id": "7"}
+    await client.disconnect()
+
+
 async def wait_for_news(base: str, cookie: str) -> None:
     """Connect as a visitor, by long-polling on the app's own path; say what is announced."""
     client = socketio.AsyncClient(reconnection=False)
@@ -73,6 +98,7 @@ async def main() -> None:
     for transports in TRANSPORTS:
         await check(base, "/EchoSocket", "socket.io", transports)
         await check(base, "/", "EchoSocket", transports)
+        await check_words(base, transports)
     await check_refusal(base)
 
 

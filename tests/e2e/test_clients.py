@@ -138,6 +138,37 @@ class DeflateTests(ServerTestCase):
         self.assertIn("longer than max_payload", self.server.output)
 
 
+class WordsTests(ServerTestCase):
+    """Operators, middleware and namespaces made on demand, by every transport and path."""
+
+    skip = NO_NODE
+
+    async def scenario(self, name: str) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", f"words.{name}", self.base))
+        self.assertNotIn("Traceback", self.server.output)
+
+    async def test_acks(self) -> None:
+        await self.scenario("acks")
+
+    async def test_timeouts(self) -> None:
+        await self.scenario("timeouts")
+
+    async def test_volatile(self) -> None:
+        await self.scenario("volatile")
+
+    async def test_rooms(self) -> None:
+        await self.scenario("rooms")
+
+    async def test_middleware(self) -> None:
+        await self.scenario("middleware")
+
+    async def test_demand(self) -> None:
+        await self.scenario("demand")
+
+    async def test_disconnecting(self) -> None:
+        await self.scenario("disconnecting")
+
+
 class RecoveryTests(ServerTestCase):
     """The official client, through a proxy that cuts its connections."""
 

@@ -351,13 +351,23 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(self.endpoint.log, ["a", ("closed", "transport close")])
 
     def test_server_closes_waiting_get(self) -> None:
-        """What was sent leaves first, and the close packet last."""
+        """Alone if there is nothing else, the close packet ends it at once."""
+        wire = self.endpoint.wire()
+        wire.get(self.uri)
+        self.endpoint.session.close()
+        self.assertEqual(wire.answer().text, "1")
+        self.assertEqual(self.endpoint.log, [("closed", "forced close")])
+        self.assertEqual(self.endpoint.engine.sessions, {})
+
+    def test_close_packet_comes_alone(self) -> None:
+        """What was sent leaves first: the client acts on a close before what came with it."""
         wire = self.endpoint.wire()
         wire.get(self.uri)
         self.endpoint.session.send("bye")
         self.endpoint.session.close()
-        self.assertEqual(wire.answer().text, "4bye\x1e1")
+        self.assertEqual(wire.answer().text, "4bye")
         self.assertEqual(self.endpoint.log, [("closed", "forced close")])
+        self.assertEqual(self.endpoint.get(self.uri).text, "1")
         self.assertEqual(self.endpoint.engine.sessions, {})
 
     def test_server_closes_between_gets(self) -> None:
@@ -367,7 +377,8 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(self.endpoint.log, [("closed", "forced close")])
         self.endpoint.session.send("too late")
         self.assertEqual(self.endpoint.post(self.uri, b"4ignored").text, "ok")
-        self.assertEqual(self.endpoint.get(self.uri).text, "4bye\x1e1")
+        self.assertEqual(self.endpoint.get(self.uri).text, "4bye")
+        self.assertEqual(self.endpoint.get(self.uri).text, "1")
         self.assertEqual(self.endpoint.get(self.uri).status, 400)
         self.assertEqual(self.endpoint.log, [("closed", "forced close")])
 

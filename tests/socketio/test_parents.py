@@ -104,6 +104,15 @@ class Demand(OverTransport):
         self.assertEqual(asked[0], ("/b", {"answer": False}))
         self.assertEqual(asked[-1], ("/c", {"answer": {"a": "b"}}))
 
+    def test_predicate_is_asked_for_each(self) -> None:
+        """Who comes first opens the namespace for itself, and not for everyone."""
+        tester = remembering()
+        self.docs({lambda name, auth: auth.get("tester") is True: tester})
+        self.assertEqual(self.ask("/DocsSocket/beta", '{"tester":true}'), "in")
+        self.assertEqual(self.ask("/DocsSocket/beta"), INVALID)
+        self.assertEqual(self.ask("/DocsSocket/beta", '{"tester":true}'), "in")
+        self.assertEqual(len(tester.handlers), 2)
+
     def test_predicate_that_raises(self) -> None:
         """The name is nobody's, the client learns no more, and another may still have it."""
         document = remembering()
@@ -383,6 +392,9 @@ class DeclarationTests(SynchronousTestCase):
         below = type("Below", (handler,), {"__endpoints__": {re.compile("/x"): handler}})
         deeper = type("Deeper", (handler,), {"__endpoints__": {"/y": handler}})
 
+        async def later(name, auth):
+            return True
+
         for endpoints, message in (
             ({"doc/<id>": handler}, "a name begins with a slash"),
             ({"/doc/<id": handler}, "'/DocsSocket/doc/<id' cannot be a namespace's name"),
@@ -392,7 +404,8 @@ class DeclarationTests(SynchronousTestCase):
             ({"/doc <id>": handler}, "cannot be a namespace's name"),
             ({"/doc/<id>/": handler}, "cannot be a namespace's name"),
             ({"/<id>/<id>": handler}, "two parameters of one name"),
-            ({7: handler}, "7 is no name, expression or predicate"),
+            ({7: handler}, "7 is no name, expression or sync predicate"),
+            ({later: handler}, "later"),
             ({"/doc/<id>": object}, "is no MojoSocketHandler"),
             ({"/doc/<id>": below}, "below a name with parameters only names can be"),
             ({re.compile("/x"): deeper}, "only a name can have others below it"),

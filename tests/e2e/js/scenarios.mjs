@@ -8,7 +8,7 @@ import msgpackParser from "socket.io-msgpack-parser";
 
 const sockets = [];
 
-function open(url, options = {}) {
+export function open(url, options = {}) {
   const rejectUnauthorized = !process.env.SELF_SIGNED;
   const socket = io(url, { forceNew: true, reconnection: false, rejectUnauthorized, ...options });
   sockets.push(socket);
@@ -19,14 +19,14 @@ export function closeAll() {
   for (const socket of sockets) socket.disconnect();
 }
 
-function once(socket, event) {
+export function once(socket, event) {
   return new Promise((resolve, reject) => {
     socket.once(event, (...args) => resolve(args));
     if (event !== "connect_error") socket.once("connect_error", reject);
   });
 }
 
-const TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]];
+export const TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]];
 
 // Each way to an app: as a namespace of the shared path, and as a path of its own.
 function ways(base) {
