@@ -18,7 +18,6 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -26,7 +25,7 @@ from mojo.calls import ignore, run, settled
 from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
 from mojo.socketio.adapter import SocketFacts
-from mojo.socketio.dispatch import Dispatch, IncomingEvent, event_name, report
+from mojo.socketio.dispatch import Dispatch, event_name, report
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
 from mojo.socketio.operator import PLAIN, Flags
@@ -36,7 +35,7 @@ from mojo.socketio.recovery import Comeback
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 from mojo.socketio.threads import run_in_reactor
-from mojo.socketio.turns import Turn, Turns
+from mojo.socketio.turns import Call, Turns
 
 _log = Logger()
 
@@ -316,12 +315,13 @@ class Connection:
 
     def event_received(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event when those before it are over."""
-        event = IncomingEvent(event_name(data[0]), data[1:])
+        name = data[0]
+        if type(name) is not str:
+            name = event_name(name)
+        del data[0]
         if self._listeners is not None:
-            came = (event.name, tuple(event.args))
-            tell(self._listeners.incoming, came, self._incoming_failed)
-        way = Dispatch(self, event, ack_id)
-        self._turns.take(Turn(way.call, way.done, way.failed, concurrent=way.concurrent))
+            tell(self._listeners.incoming, (name, tuple(data)), self._incoming_failed)
+        self._turns.take(Dispatch(self, name, data, ack_id))
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""
@@ -337,7 +337,7 @@ class Connection:
         self._forget(reason)
         if was_open:
             on_close = partial(self.handler.on_close, str(reason))
-            self._turns.take(Turn(on_close, ignore, partial(self.report, where="on_close")))
+            self._turns.take(Call(on_close, partial(self.report, where="on_close")))
 
     # -- for `Dispatch` -----------------------------------------------------
 
@@ -350,12 +350,6 @@ class Connection:
     def middleware(self) -> Sequence[EventMiddleware]:
         """What the app hung on this connection alone."""
         return () if self._listeners is None else self._listeners.middleware
-
-    @property
-    def where(self) -> tuple[str, IReactorTime, float]:
-        """The namespace's name, its clock, and the seconds after which a call is slow."""
-        namespace = self.namespace
-        return namespace.name, namespace.clock, namespace.options.slow_handler
 
     def acknowledge(self, ack_id: int, result: Any) -> None:
         """Send an acknowledgement."""

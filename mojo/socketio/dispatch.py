@@ -20,6 +20,7 @@ from mojo.calls import begun, settled
 from mojo.errors import AckTimeout, Disconnected, EventArgumentsError, EventRefused
 from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
 from mojo.socketio.listeners import EventMiddleware
+from mojo.socketio.options import SocketOptions
 from mojo.socketio.stats import SocketStats
 
 _log = Logger()
@@ -79,6 +80,14 @@ class Scene(Protocol):
     stats: SocketStats
 
 
+class Place(Protocol):
+    """The namespace of a connection."""
+
+    name: str
+    clock: IReactorTime
+    options: SocketOptions
+
+
 class Receiver(Protocol):
     """The connection that an event came on."""
 
@@ -93,8 +102,8 @@ class Receiver(Protocol):
         """What the app hung on this connection alone."""
 
     @property
-    def where(self) -> tuple[str, IReactorTime, float]:
-        """The namespace's name, its clock, and the seconds after which a call is slow."""
+    def namespace(self) -> Place:
+        """Where that is."""
 
     def acknowledge(self, ack_id: int, result: Any) -> None:
         """Send an acknowledgement."""
@@ -105,51 +114,67 @@ class Receiver(Protocol):
 
 class Dispatch:
     """
-    The handling of one event.
+    The handling of one event: a turn of its connection, see `mojo.socketio.turns`.
 
     Args:
         receiver: the connection.
-        event: the event.
+        name: the event's name.
+        args: its arguments.
         ack_id: the id of the acknowledgement that the client waits for, if it does.
     """
 
-    __slots__ = ("_ack_id", "_began", "_blocked", "_event", "_receiver", "concurrent")
+    __slots__ = (
+        "_ack_id",
+        "_args",
+        "_began",
+        "_blocked",
+        "_entry",
+        "_name",
+        "_receiver",
+        "concurrent",
+        "waited",
+    )
 
-    def __init__(self, receiver: Receiver, event: IncomingEvent, ack_id: int | None) -> None:
+    def __init__(self, receiver: Receiver, name: str, args: list[Any], ack_id: int | None) -> None:
         self._receiver = receiver
-        self._event = event
+        self._name = name
+        self._args = args
         self._ack_id = ack_id
-        self._began = 0.0
-        self._blocked = 0.0
-        entry, _ = find(receiver.handler, event.name, event.args)
+        self._entry = entry = receiver.handler.event_table.get(name)
+        if entry is None or name == CATCH_ALL:
+            entry = self._entry = None
+            entry, _ = find(receiver.handler, name, args)
         self.concurrent = entry is not None and entry.concurrent
+        self.waited = False
 
     def call(self) -> Any:
         """Call the app; give what it returned, which may be something to wait for."""
         receiver = self._receiver
         handler = receiver.handler
-        _, clock, _ = receiver.where
-        self._began = clock.seconds()
+        seconds = receiver.namespace.clock.seconds
+        self._began = began = seconds()
         try:
             if handler.event_middleware or receiver.middleware:
                 way = [*handler.event_middleware, *receiver.middleware]
                 return begun(self._call_through(handler, way))
+            if handler.sees_every_event:
+                return begun(handler.on_event(self._name, *self._args))
+            entry = self._entry
+            if entry is None or entry.idempotent:
+                return begun(call_method(handler, self._name, self._args))
             # Here, up to where it waits: what blocks there holds up everybody.
-            return begun(self._call(handler))
+            return begun(entry.method(handler, *entry.arguments(self._name, tuple(self._args))))
         finally:
-            self._blocked = clock.seconds() - self._began
+            self._blocked = seconds() - began
 
     async def _call_through(self, handler: AppObject, middleware: list[EventMiddleware]) -> Any:
+        event = IncomingEvent(self._name, self._args)
         for function in middleware:
-            if await settled(function(handler, self._event)) is False:
+            if await settled(function(handler, event)) is False:
                 raise EventRefused
-        return await settled(self._call(handler))
-
-    def _call(self, handler: AppObject) -> Any:
-        event = self._event
         if handler.sees_every_event:
-            return handler.on_event(event.name, *event.args)
-        return call_method(handler, event.name, event.args)
+            return await settled(handler.on_event(event.name, *event.args))
+        return await settled(call_method(handler, event.name, event.args))
 
     def done(self, result: Any) -> None:
         """Acknowledge what the app returned."""
@@ -164,21 +189,24 @@ class Dispatch:
         if isinstance(error, EventRefused):
             answer: Any = error.answer
         else:
-            answer = self._receiver.report(failure, self._event.name)
+            answer = self._receiver.report(failure, self._name)
             if answer is None and isinstance(error, EventArgumentsError):
                 answer = error.answer
         if self._ack_id is not None and answer is not None:
             self._receiver.acknowledge(self._ack_id, answer)
 
     def _look_at_the_clock(self) -> None:
-        app, clock, limit = self._receiver.where
-        took = self._blocked if self.concurrent else clock.seconds() - self._began
-        if limit and took >= limit:
+        namespace = self._receiver.namespace
+        took = self._blocked
+        if self.waited and not self.concurrent:
+            took = namespace.clock.seconds() - self._began
+        limit = namespace.options.slow_handler
+        if took >= limit > 0:
             _log.warn(
                 "{app}: {event!r} of {cid} took {took:.2f} s, and held up everybody for "
                 "{blocked:.2f} s of it",
-                app=app,
-                event=self._event.name,
+                app=namespace.name,
+                event=self._name,
                 cid=self._receiver.label,
                 took=took,
                 blocked=self._blocked,

@@ -72,17 +72,17 @@ def check(packet_type: PacketType, data: Any, ack_id: int | None) -> None:
     Raises:
         PacketError: a packet of that type has no such payload.
     """
-    match packet_type:
-        case PacketType.CONNECT:
-            valid = data is Absent or isinstance(data, dict)
-        case PacketType.DISCONNECT:
-            valid = data is Absent
-        case PacketType.CONNECT_ERROR:
-            valid = isinstance(data, dict | str)
-        case PacketType.EVENT:
-            valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
-        case _:
-            valid = isinstance(data, list) and ack_id is not None
+    # The commonest first: a chain of comparisons is what each packet pays for.
+    if packet_type is PacketType.EVENT:
+        valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
+    elif packet_type is PacketType.ACK:
+        valid = isinstance(data, list) and ack_id is not None
+    elif packet_type is PacketType.CONNECT:
+        valid = data is Absent or isinstance(data, dict)
+    elif packet_type is PacketType.DISCONNECT:
+        valid = data is Absent
+    else:
+        valid = isinstance(data, dict | str)
     if not valid:
         raise PacketError(f"invalid payload of a {packet_type.name} packet")
 

@@ -9,28 +9,59 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from mojo.calls import run
+from mojo.calls import begun
 
 
-class Turn(NamedTuple):
+class Turn(Protocol):
     """
     One call.
 
     Attributes:
-        call: the call.
-        done: gets its result.
-        failed: gets its failure.
         concurrent: whether the next turn need not wait for this one.
+        waited: set if the call gave something to wait for.
     """
 
-    call: Callable[[], Any]
-    done: Callable[[Any], Any]
-    failed: Callable[[Failure], Any]
-    concurrent: bool = False
+    waited: bool
+
+    @property
+    def concurrent(self) -> bool:
+        """See above."""
+
+    def call(self) -> Any:
+        """Make the call; a coroutine that it gives has not begun yet."""
+
+    def done(self, result: Any) -> None:
+        """Take its result."""
+
+    def failed(self, failure: Failure, /) -> object:
+        """Take its failure."""
+
+
+class Call:
+    """
+    A turn that is one function, whose result nobody wants.
+
+    Args:
+        function: what is called.
+        failed: gets its failure.
+    """
+
+    __slots__ = ("call", "failed", "waited")
+
+    concurrent = False
+
+    def __init__(self, function: Callable[[], Any], failed: Callable[[Failure], object]) -> None:
+        self.call = function
+        self.failed = failed
+        self.waited = False
+
+    def done(self, result: Any) -> None:
+        """Drop the result."""
 
 
 class Turns:
@@ -53,37 +84,56 @@ class Turns:
         self._drained = drained
         self._is_full = False
         self._busy = False
-        self._queue: deque[Turn] = deque()
+        # Made when one has to wait: most connections have none.
+        self._queue: deque[Turn] | None = None
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._queue or ())
 
     def take(self, turn: Turn) -> None:
         """Make a call now, or when those before it are over."""
+        if not self._busy and not self._queue:
+            self._begin(turn)
+            if self._queue:
+                self._go_on()
+            return
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append(turn)
-        self._go_on()
         if len(self._queue) >= self._limit and not self._is_full:
             self._is_full = True
             self._full()
 
     def _go_on(self) -> None:
-        while self._queue and not self._busy:
-            self._begin(self._queue.popleft())
-        if self._is_full and len(self._queue) <= self._limit // 2:
+        queue = self._queue
+        while queue and not self._busy:
+            self._begin(queue.popleft())
+        if self._is_full and len(self) <= self._limit // 2:
             self._is_full = False
             self._drained()
 
     def _begin(self, turn: Turn) -> None:
         self._busy = True
-        deferred = run(turn.call, turn.done, turn.failed)
-        if deferred is None or turn.concurrent:
+        try:
+            result = begun(turn.call())
+        except Exception:
+            turn.failed(Failure())
             self._busy = False
             return
-        deferred.addBoth(self._over)
+        if not isinstance(result, Deferred):
+            turn.done(result)
+            self._busy = False
+            return
+        turn.waited = True
+        result.addCallbacks(turn.done, turn.failed)
+        if turn.concurrent:
+            self._busy = False
+            return
+        result.addBoth(self._over)
         if self._busy:
             # Only if it is not over yet: else _go_on's loop takes the next, and not a
             # call one deeper for each turn that waits.
-            deferred.addBoth(lambda _: self._go_on())
+            result.addBoth(lambda _: self._go_on())
 
     def _over(self, _: object) -> None:
         self._busy = False

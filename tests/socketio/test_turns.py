@@ -4,7 +4,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.socketio.turns import Turn, Turns
+from mojo.socketio.turns import Call as _Call
+from mojo.socketio.turns import Turns
+
+
+class Call(_Call):
+    """A call whose result is wanted, and that may be concurrent."""
 
 
 class TurnsTests(SynchronousTestCase):
@@ -19,14 +24,10 @@ class TurnsTests(SynchronousTestCase):
                 raise result
             return result
 
-        self.turns.take(
-            Turn(
-                call,
-                lambda value: self.log.append(f"done {name} {value}"),
-                lambda failure: self.log.append(f"failed {name} {failure.type.__name__}"),
-                concurrent,
-            )
-        )
+        turn = Call(call, lambda failure: self.log.append(f"failed {name} {failure.type.__name__}"))
+        turn.done = lambda value: self.log.append(f"done {name} {value}")
+        turn.concurrent = concurrent
+        self.turns.take(turn)
 
     def test_sync(self) -> None:
         self.take("a", 1)
@@ -77,7 +78,7 @@ class TurnsTests(SynchronousTestCase):
             self.take("inner")
             self.log.append("end outer")
 
-        self.turns.take(Turn(call, lambda _: None, lambda _: None))
+        self.turns.take(Call(call, lambda _: None))
         self.assertEqual(self.log, ["end outer", "begin inner", "done inner None"])
 
     def test_long_queue(self) -> None:
