@@ -23,6 +23,10 @@ from mojo.socketio.packet import ROOT, Packet, PacketType
 from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
 
+# An enum's member is looked up by a method; these are not.
+_EVENT = PacketType.EVENT
+_OPEN = ConnectionState.OPEN
+
 Route = Callable[[str, dict[str, Any]], Namespace | None]
 
 
@@ -98,6 +102,12 @@ class Client:
             if packet is not None:
                 if isinstance(data, bytes):
                     self._server.attachments_complete(self)
+                # What nearly every packet is, on the shortest way.
+                if packet.type is _EVENT:
+                    connection = self._connections.get(packet.namespace)
+                    if connection is not None and connection.state is _OPEN:
+                        connection.event_received(packet.data, packet.ack_id)
+                        return
                 self._dispatch(packet, self.dialect.take_query(packet))
             else:
                 # Attachments are only gathered for who may send them (CVE-2026-48804).

@@ -69,10 +69,11 @@ class Message(ABC):
         packets = self._wire_forms.get(namespace)
         if packets is None:
             packets = tuple(map(engine_message, self.pieces(namespace)))
+            droppable = self.event is not None
             for followers, packet in enumerate(reversed(packets)):
                 packet.compress = self.compress
                 packet.volatile = self.volatile
-                packet.droppable = self.event is not None
+                packet.droppable = droppable
                 packet.followers = followers
             self._wire_forms[namespace] = packets
         return packets
