@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 import mojo
@@ -44,3 +45,22 @@ class NamesTests(SynchronousTestCase):
         for name in mojo.__all__:
             self.assertTrue(hasattr(mojo, name), name)
             self.assertTrue(name in text, f"no document has {name}")
+
+
+class ComparedTests(SynchronousTestCase):
+    """The table of what there is names the tests that prove it."""
+
+    def test_every_yes_has_a_test(self) -> None:
+        text = (DOCS / "compared.rst").read_text(encoding="utf-8")
+        rows = [
+            [cell.strip() for cell in re.split(r"\n {5}-", row)]
+            for row in text.split("\n   * - ")[1:]
+        ]
+        self.assertGreater(len(rows), 60)
+        for feature, ours, *_, how, cell in rows:
+            proof = cell.split("\n")[0]
+            if feature == "Feature":
+                continue
+            self.assertTrue(how if ours == "no" else proof, feature)
+            for name in re.findall(r"``(tests\.[\w.]+)``", proof):
+                self.assertIsNotNone(namedAny(name), name)
