@@ -8,7 +8,7 @@ class does not exist for its clients, however the methods of the class are calle
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
@@ -151,12 +151,16 @@ def event(
     return mark(name_or_method) if callable(name_or_method) else mark
 
 
-def build_table(handler_class: type) -> EventTable:
+def build_table(handler_class: type, taken: Collection[str] = ()) -> EventTable:
     """
     Make the table of a handler class from its own methods and its bases'.
 
     A method that overrides a marked one handles the event in its place, marked or not.
 
+    Args:
+        handler_class: the class.
+        taken: attributes that a marked method must not hide: ``@event def join`` would
+            call itself where it calls ``self.join``.
     Raises:
         EventTableError: an event cannot be dispatched, two methods of the class
             handle the same one, or a method cannot be checked; the message names class
@@ -176,6 +180,10 @@ def build_table(handler_class: type) -> EventTable:
             problem = "is a method that the framework calls"
         elif mark.name in owners:
             problem = f"is handled by {owners[mark.name]} already"
+        elif attribute in taken:
+            problem = (
+                f"hides self.{attribute}: name the method otherwise, below @event({mark.name!r})"
+            )
         where = f"{handler_class.__qualname__}.{attribute}"
         if problem is not None:
             raise EventTableError(f"{where}: {mark.name!r} {problem}")

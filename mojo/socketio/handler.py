@@ -61,7 +61,7 @@ class MojoSocketHandler(SocketOperator):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.event_table = build_table(cls)
+        cls.event_table = build_table(cls, _TAKEN)
         if cls.on_message is MojoSocketHandler.on_message:
             # It handles nothing, and must not keep messages from a catch-all.
             del cls.event_table["message"]
@@ -328,3 +328,4 @@ def _checked(rooms: tuple[str, ...]) -> tuple[str, ...]:
 
 
 MojoSocketHandler.event_table = build_table(MojoSocketHandler)
+_TAKEN = frozenset(dir(MojoSocketHandler)) - {"on_message"}

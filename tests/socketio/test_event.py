@@ -70,6 +70,20 @@ class TableTests(SynchronousTestCase):
 
             self.assertIn(f"Handler.handle: {name!r}", str(caught.exception))
 
+    def test_hidden_methods(self) -> None:
+        """An event may be called "join"; a method may not, or it would call itself."""
+        for name in ("join", "leave", "send", "emit", "call", "close", "timeout", "data"):
+            with self.assertRaises(EventTableError) as caught:
+                type("Handler", (MojoSocketHandler,), {name: event(name)(lambda self: None)})
+            self.assertIn(f"Handler.{name}: {name!r} hides", str(caught.exception))
+
+        class Handler(MojoSocketHandler):
+            @event("join")
+            def enter(self, room):
+                self.join(room)
+
+        self.assertEqual(set(Handler.event_table), {"join"})
+
     def test_lifecycle(self) -> None:
         """A client can call none of the framework's methods, by any declaration."""
         for name in ("on_open", "on_close", "on_event", "on_error", "on_logout", "__init__"):
