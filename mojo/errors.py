@@ -23,6 +23,7 @@ mend::
           +-- AmbiguousServiceError  several services run, none owns the caller
      ConnectionRefused             raised *by* an app to refuse a connection
      EventRefused                  raised *by* an app to refuse an event
+     ConnectError                  a client could not connect, or was refused
      Disconnected                  the connection went before the answer came
      AckTimeout                    the client did not acknowledge in time
      HTTPError                     raised *by* a page to answer with a status
@@ -214,6 +215,21 @@ class EventRefused(MojoError):
         """What the client gets."""
         error = {"message": self.message}
         return {"error": error if self.data is None else {**error, "data": self.data}}
+
+
+class ConnectError(MojoError, ConnectionError):
+    """
+    A client could not connect, or was refused by the server.
+
+    Attributes:
+        message: the reason; the server's own words if it refused.
+        data: what the server sent with its refusal, or ``None``.
+    """
+
+    def __init__(self, message: str, data: Any = None) -> None:
+        self.message = message
+        self.data = data
+        super().__init__(message)
 
 
 class Disconnected(MojoError, ConnectionError):

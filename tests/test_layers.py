@@ -17,6 +17,7 @@ FLOORS = (
     ("mojo.errors", "mojo.checks", "mojo.settings", "mojo.calls", "mojo.dotted"),
     ("mojo.engineio",),
     ("mojo.socketio",),
+    ("mojo.client",),
     ("mojo.sessions", "mojo.web", "mojo.project"),
     ("mojo.site", "mojo.listening", "mojo.service", "mojo.stats", "mojo.socket_handlers", "mojo"),
     ("mojo.tap", "mojo.cli"),
@@ -100,8 +101,12 @@ class LayerTests(SynchronousTestCase):
             if any(i == package or i.startswith(package + ".") for i in imports_of(path))
         }
 
-    def test_autobahn_is_in_one_file(self) -> None:
-        self.assertEqual(self.importers("autobahn"), {"mojo.engineio.transports.websocket"})
+    def test_autobahn_is_in_two_files(self) -> None:
+        """One for the server, one for the client."""
+        self.assertEqual(
+            self.importers("autobahn"),
+            {"mojo.engineio.transports.websocket", "mojo.client.websocket_protocol"},
+        )
 
     def test_msgpack_is_in_one_file(self) -> None:
         """Who speaks JSON need not have it."""
@@ -142,6 +147,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
+            "mojo.client.address", "mojo.client.options", "mojo.client.backoff",
+            "mojo.client.cookies", "mojo.client.opening",
         ):  # fmt: skip
             for imported in imports_of(self.modules[name]):
                 root = imported.partition(".")[0]
@@ -150,8 +157,10 @@ class LayerTests(SynchronousTestCase):
                 )
 
     def test_nobody_reaches_for_the_reactor(self) -> None:
-        """The reactor comes in as an argument; only the front door takes the global one."""
-        self.assertEqual(self.importers("twisted.internet.reactor"), {"mojo.tap"})
+        """The reactor comes in as an argument; only the front doors take the global one."""
+        self.assertEqual(
+            self.importers("twisted.internet.reactor"), {"mojo.tap", "mojo.client.endpoints"}
+        )
 
     def test_every_folder_is_a_package(self) -> None:
         """Without ``__init__.py`` a folder works in a checkout, and is not installed."""

@@ -8,7 +8,7 @@ See: Socket.IO protocol v5, "Acknowledgement".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -92,9 +92,9 @@ class PendingAcks:
         self._call(waiter.answered, args)
         return True
 
-    def fail_all(self, reason: str) -> None:
-        """End every wait: the connection is gone."""
-        for ack_id in list(self._waiting):
+    def fail_all(self, reason: str, keep: Container[int] = ()) -> None:
+        """End every wait but those for some ids: the connection is gone."""
+        for ack_id in [ack_id for ack_id in self._waiting if ack_id not in keep]:
             waiter = self.forget(ack_id)
             if waiter is not None:
                 self.refuse(waiter.failed, reason)
@@ -187,6 +187,13 @@ class AckCollector:
         waiting, self._waiting = self._waiting, {}
         for forget in waiting.values():
             forget()
+
+
+def wrap(result: Any) -> tuple[Any, ...]:
+    """Give the arguments of an acknowledgement for what an app returned: see `unwrap`."""
+    if result is None:
+        return ()
+    return result if isinstance(result, tuple) else (result,)
 
 
 def unwrap(args: list[Any]) -> Any:

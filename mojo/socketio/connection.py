@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from mojo.calls import ignore, run, settled
 from mojo.errors import ConnectionRefused, UnsendableError
-from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap
+from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, event_name, report
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
@@ -353,14 +353,8 @@ class Connection:
 
     def acknowledge(self, ack_id: int, result: Any) -> None:
         """Send an acknowledgement."""
-        if result is None:
-            args: tuple[Any, ...] = ()
-        elif isinstance(result, tuple):
-            args = result
-        else:
-            args = (result,)
         try:
-            self.send(self.namespace.parser.ack(ack_id, args))
+            self.send(self.namespace.parser.ack(ack_id, wrap(result)))
         except UnsendableError:
             self.report(Failure(), "acknowledgement")
 
