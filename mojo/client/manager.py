@@ -180,10 +180,17 @@ class Manager(Listeners):
         self._skip_reconnect = True
         self._reconnecting = False
         self._stop_waiting()
-        if self.engine is not None:
-            self.engine.close()
+        # Let go of it first: whoever is told may connect again, with another.
+        engine, self.engine = self.engine, None
+        was_open = self.state is ManagerState.OPEN
+        self.state = ManagerState.CLOSED
+        if engine is not None:
+            self._attachments.clear()
+            engine.close()
+        if was_open:
+            self._tell("close", CloseReason.FORCED_CLOSE.value)
         for socket in tuple(self._sockets.values()):
-            socket.manager_stopped()
+            socket.manager_stopped(CloseReason.FORCED_CLOSE.value)
         return self.closed()
 
     def closed(self) -> Deferred[None]:
@@ -277,23 +284,25 @@ class Manager(Listeners):
 
     def engine_closed(self, engine: ClientEngine, reason: CloseReason, error: Exception) -> None:
         """Note that the connection is gone, or could not be made, and go on."""
+        what = "disconnected from" if self.state is ManagerState.OPEN else "could not connect to"
+        _log.info(
+            "{what} {server}: {reason}: {error}",
+            what=what if engine is self.engine else "closed the connection to",
+            server=self.address,
+            reason=reason.value,
+            error=str(error) or type(error).__name__,
+        )
+        if engine is not self.engine:
+            return  # we closed it
         self._attachments.clear()
         was_open = self.state is ManagerState.OPEN
         self.state = ManagerState.CLOSED
-        if not self._skip_reconnect or was_open:
-            _log.info(
-                "{what} {server}: {reason}: {error}",
-                what="disconnected from" if was_open else "could not connect to",
-                server=self.address,
-                reason=reason.value,
-                error=str(error) or type(error).__name__,
-            )
         if was_open:
             self._backoff.reset()
             self._tell("close", reason.value)
             for socket in self._active_sockets():
                 socket.manager_closed(reason.value)
-        elif not self._skip_reconnect:
+        else:
             failure = _as_connect_error(error)
             again, self._reconnecting = self._reconnecting, False
             self._tell("error", failure)

@@ -20,6 +20,9 @@ from mojo.engineio.payload import decode_payload, encode_payload
 from mojo.engineio.session import CloseReason
 from mojo.errors import PacketError, PayloadTooLongError
 
+#: Packets of one POST: python-engineio takes no more, whatever their size.
+_MAX_PACKETS = 16
+
 _CLOSE = [Packet(PacketType.CLOSE)]
 
 
@@ -77,7 +80,7 @@ class PollingTransport:
 
     def write(self, packets: list[Packet], max_payload: int) -> int:
         """Send packets in a POST; see `ClientTransport`."""
-        body, count = encode_payload(packets, max_payload)
+        body, count = encode_payload(packets[:_MAX_PACKETS], max_payload)
         self._send(body)
         return count
 

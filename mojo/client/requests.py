@@ -14,7 +14,14 @@ from twisted.internet.interfaces import IConsumer, IProtocol, IReactorTime, IStr
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import (
+    URI,
+    Agent,
+    HTTPConnectionPool,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+)
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
@@ -86,7 +93,7 @@ class HttpRequests:
         Make a request, and give the body of the response.
 
         Raises:
-            ConnectError: the server answered with an error.
+            ConnectError: the server answered with an error, or the connection broke.
             PayloadTooLongError: the response was longer than ``max_payload``.
         """
         address = self._address
@@ -101,9 +108,13 @@ class HttpRequests:
         if body is not None:
             headers.setRawHeaders("Content-Type", ["text/plain;charset=UTF-8"])
             producer = _Body(body)
-        response = await self._agent.request(method, uri.encode("ascii"), headers, producer)
-        self._cookies.set(response.headers.getRawHeaders("set-cookie", []))
-        answer = await _read_body(response, self._options.max_payload)
+        try:
+            response = await self._agent.request(method, uri.encode("ascii"), headers, producer)
+            self._cookies.set(response.headers.getRawHeaders("set-cookie", []))
+            answer = await _read_body(response, self._options.max_payload)
+        except (ResponseFailed, RequestTransmissionFailed) as exc:
+            # Twisted's own words are a list of failures.
+            raise ConnectError(str(exc.reasons[0].value)) from exc
         if response.code != 200:
             raise ConnectError(_describe(response.code, answer))
         return answer

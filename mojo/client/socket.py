@@ -249,9 +249,9 @@ class Socket(EventListeners):
         self.active = False
         self._fail_waiting(ConnectError("the server could not be reached"))
 
-    def manager_stopped(self) -> None:
+    def manager_stopped(self, reason: str) -> None:
         """Note that the manager was told to disconnect."""
-        self._stop(SocketReason.CLIENT_DISCONNECT)
+        self._stop(reason)
 
     def packet_received(self, packet: Packet) -> None:
         """
@@ -337,14 +337,14 @@ class Socket(EventListeners):
         self._tell("connect_error", error)
         self.manager.socket_closed()
 
-    def _stop(self, reason: SocketReason) -> None:
-        """End for good, until `open`."""
+    def _stop(self, reason: str) -> None:
+        """End for good, until `open`; which whoever is told may do at once."""
         self.active = False
+        self._fail_waiting(Disconnected(str(reason)))
         if self.connected:
             self._lose(reason)
         else:
             self._forget_attempt()
-        self._fail_waiting(Disconnected(reason.value))
 
     def _lose(self, reason: str) -> None:
         self.connected = False

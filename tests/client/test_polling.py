@@ -105,6 +105,17 @@ class PollingTests(PollingTestCase):
         self.respond(server, "ok")
         self.assertEqual(self.post()[1].count("\x1e"), 0)
 
+    def test_at_most_16_packets(self) -> None:
+        """More of them python-engineio refuses."""
+        self.join()
+        for number in range(20):
+            self.socket.emit("a", number)
+        self.script.settle()
+        server, body = self.post()
+        self.assertEqual(len(body.split("\x1e")), 16)
+        self.respond(server, "ok")
+        self.assertEqual(len(self.post()[1].split("\x1e")), 4)
+
     def test_ping(self) -> None:
         get = self.join()
         self.respond(get, "2")

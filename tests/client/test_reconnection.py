@@ -170,6 +170,24 @@ class ReconnectionTests(SocketTestCase):
         self.assertTrue(sockets[1].connected)
         self.assertFalse(sockets[0].connected)
 
+    def test_coming_back_at_once(self) -> None:
+        """Whoever hears of the end may connect again: whatever the end, and also at once."""
+        for end in (
+            lambda socket: socket.emit("leave_me"),
+            lambda socket: socket.disconnect(),
+            lambda socket: socket.manager.close(),
+        ):
+            socket = self.socket()
+            waiting: list = []
+            socket.once("disconnect", lambda _, s=socket, w=waiting: w.append(s.connect()))
+            end(socket)
+            self.world.settle()
+            self.assertIs(self.successResultOf(waiting[0]), socket)
+            self.assertTrue(socket.active and socket.connected)
+            gone = socket.manager.close()
+            self.world.settle()
+            self.successResultOf(gone)
+
     def test_silence(self) -> None:
         """Without a ping for interval and timeout, 45 s, the server is dead."""
         socket = self.socket()

@@ -25,6 +25,7 @@ NO_NODE = (
     if NODE
     and (_MODULES / "socket.io-client").is_dir()
     and (_MODULES / "socket.io-msgpack-parser").is_dir()
+    and (_MODULES / "socket.io").is_dir()
     else "needs Node.js, and: npm install --prefix tests/e2e"
 )
 CHROMIUM = next(

@@ -1,58 +1,55 @@
-// The official server, for Mojo's client: node server.mjs [<port>]. It says PORT <port>.
-// What it answers is what tests/e2e/peers.py has the other servers answer too.
+// The official server, for Mojo's client: node server.mjs [<port>] [msgpack]. It says PORT <port>.
+// python_server.py and the test project answer the same events.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
+import msgpackParser from "socket.io-msgpack-parser";
 
+const [port = 0, parser] = process.argv.slice(2);
 const http = createServer();
 const io = new Server(http, {
-  pingInterval: 25000,
-  connectionStateRecovery: { maxDisconnectionDuration: 60000, skipMiddlewares: true },
+  connectionStateRecovery: { maxDisconnectionDuration: 60000 },
+  ...(parser === "msgpack" ? { parser: msgpackParser } : {}),
 });
 
 function serve(socket) {
-  socket.emit("welcome", { auth: socket.handshake.auth, query: socket.handshake.query.from ?? null });
+  const own = () => [...socket.rooms].filter((room) => room !== socket.id);
+  socket.emit("welcome", { auth: socket.handshake.auth });
+  socket.on("message", (...args) => socket.send(...args));
   socket.on("echo", (...args) => args.pop()(...args));
   socket.on("ask_back", async (question, answer) => {
     answer("the answer was", await socket.timeout(5000).emitWithAck("question", question));
   });
-  socket.on("message", (...args) => socket.send(...args));
-  socket.on("headers", (answer) => {
-    const { "x-token": token, cookie } = socket.handshake.headers;
-    answer({ token, cookie });
+  socket.on("handshake", (answer) => {
+    const { headers, query } = socket.handshake;
+    answer({ token: headers["x-token"], cookie: headers.cookie, room: query.room });
   });
   socket.on("transport", (answer) => answer(socket.conn.transport.name));
+  socket.on("whoami", (answer) => answer(socket.nsp.name));
   socket.on("leave_me", () => socket.disconnect());
   socket.on("drop", () => socket.conn.close());
-  socket.on("later", (count) => {
-    // Numbered events, and the end of the connection among them.
+  socket.on("enter", (room, answer) => {
+    socket.join(room);
+    answer(own());
+  });
+  socket.on("count", async (room, count) => {
+    // To a room, so that it goes on while the client is away.
     for (let number = 0; number < count; number++) {
-      if (number === Math.floor(count / 2)) socket.conn.close();
-      io.of(socket.nsp.name).emit("number", number);
+      socket.nsp.to(room).emit("number", number);
+      if (number % 10 === 9) await new Promise(setImmediate);
     }
   });
-  socket.on("join", (room, answer) => {
-    socket.join(room);
-    answer([...socket.rooms].filter((name) => name !== socket.id));
-  });
-  socket.on("rooms", (answer) => answer([...socket.rooms].filter((name) => name !== socket.id)));
-  socket.on("lose_first", (number, answer) => {
-    // Answers each event only at the second try.
+  socket.on("second_try", (number, answer) => {
     const tries = (socket.data.tries ??= {});
     tries[number] = (tries[number] ?? 0) + 1;
-    if (tries[number] > 1) answer(number, tries[number]);
+    if (tries[number] > 1) answer(number);
   });
 }
 
 io.on("connection", serve);
-io.of("/other").on("connection", serve);
 io.of("/admin").use((socket, next) => {
   if (socket.handshake.auth.password === "open sesame") return next();
-  const error = new Error("wrong password");
-  error.data = { hint: "caves" };
-  next(error);
+  next(Object.assign(new Error("wrong password"), { data: { hint: "caves" } }));
 });
 io.of("/admin").on("connection", serve);
 
-http.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
-  console.log(`PORT ${http.address().port}.`);
-});
+http.listen(Number(port), "127.0.0.1", () => console.log(`PORT ${http.address().port}.`));

@@ -51,6 +51,18 @@ class SocketConnectionHandler(MojoSocketHandler):
         return {"address": self.request.address, "secure": self.request.secure}
 
     @event
+    def handshake(self):
+        return {
+            "token": self.request.headers.get("x-token"),
+            "cookie": self.request.headers.get("cookie"),
+            "room": self.request.get_argument("room"),
+        }
+
+    @event
+    def transport(self):
+        return self._connection.client.session.transport.name
+
+    @event
     def back(self, count):
         """Send numbered events, to be counted on the other side."""
         for number in range(count):
