@@ -24,7 +24,7 @@ from mojo.client.polling import PollingTransport
 from mojo.client.probe import Probe
 from mojo.client.transport import ClientTransport, MakeTransport
 from mojo.engineio.packet import Packet, PacketType
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.errors import ConnectError, PacketError, UnsendableError
 
 _log = Logger()

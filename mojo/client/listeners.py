@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from mojo.calls import begun
 from mojo.socketio.event import UNHANDLED
 
 _log = Logger()
@@ -144,7 +145,7 @@ def call_listeners(
     args = tuple(args)
     results = [_call(event, listener, _fit(listener, args, spare)) for listener in listeners]
     if any(isinstance(result, Deferred) for result in results):
-        waits = [r if isinstance(r, Deferred) else _succeeded(r) for r in results]
+        waits = [r if isinstance(r, Deferred) else succeed(r) for r in results]
         return gatherResults(waits).addCallback(_first)
     return _first(results)
 
@@ -164,11 +165,9 @@ def _fit(listener: Listener, args: tuple[Any, ...], spare: int) -> tuple[Any, ..
 
 def _call(event: str, listener: Listener, args: tuple[Any, ...]) -> Any:
     try:
-        result = listener(*args)
+        result = begun(listener(*args))
     except Exception:
         return _failed(Failure(), event)
-    if inspect.iscoroutine(result):
-        result = Deferred.fromCoroutine(result)
     if isinstance(result, Deferred):
         result.addErrback(_failed, event)
     return result
@@ -177,12 +176,6 @@ def _call(event: str, listener: Listener, args: tuple[Any, ...]) -> Any:
 def _failed(failure: Failure, event: str) -> Any:
     _log.failure("a listener of {event!r} failed", failure, event=event)
     return UNHANDLED
-
-
-def _succeeded(result: Any) -> Deferred[Any]:
-    deferred: Deferred[Any] = Deferred()
-    deferred.callback(result)
-    return deferred
 
 
 def _first(results: list[Any]) -> Any:

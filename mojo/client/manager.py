@@ -31,7 +31,7 @@ from mojo.client.transport import MakeTransport, TransportOwner
 from mojo.client.websocket import WebSocketTransport
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.packet import Packet as EnginePacket
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.errors import ConnectError, PacketError
 from mojo.socketio.json_parser import JsonParser
 from mojo.socketio.parser import PacketDecoder, Parser

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from mojo.calls import ignore
 from mojo.client.emitter import Ack, Flags
 from mojo.client.listeners import Listener, call_listeners
 from mojo.client.retries import RetryQueue
@@ -91,9 +93,9 @@ class Outgoing:
         timeout = self._ack_timeout if flags.timeout is None else flags.timeout
         flags = Flags(timeout, flags.volatile)
         if ack is None:
-            self._emit(name, args, flags, None, _ignore)
+            self._emit(name, args, flags, None, ignore)
         elif timeout is None:
-            self._emit(name, args, flags, partial(_tell, name, ack), _ignore)
+            self._emit(name, args, flags, partial(_tell, name, ack), ignore)
         else:
             self._emit(
                 name,
@@ -167,7 +169,7 @@ class Outgoing:
             return
         # What cannot be sent raises here, and not when its turn comes.
         self._line.parser.event(name, args)
-        self._queue.add(name, args, flags, answered or _ignore, failed)
+        self._queue.add(name, args, flags, answered or ignore, failed)
         self._queue.drain()
 
     def _is_connected(self) -> bool:
@@ -219,9 +221,5 @@ def _tell(name: str, ack: Ack, args: list[Any]) -> None:
     call_listeners(f"acknowledgement of {name}", [ack], args)
 
 
-def _ack_failed() -> None:
-    _log.failure("an acknowledgement failed")
-
-
-def _ignore(result: object) -> None:
-    """Nobody wants to know."""
+def _ack_failed(failure: Failure) -> None:
+    _log.failure("an acknowledgement failed", failure)

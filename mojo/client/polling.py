@@ -17,7 +17,7 @@ from mojo.client.requests import Requests
 from mojo.client.transport import TransportOwner
 from mojo.engineio.packet import Packet, PacketType, encode_for_payload
 from mojo.engineio.payload import decode_payload, encode_payload
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.errors import PacketError, PayloadTooLongError
 
 #: Packets of one POST: python-engineio takes no more, whatever their size.

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from mojo.client.polling import PollingTransport
 from mojo.client.transport import ClientTransport, MakeTransport, TransportOwner
 from mojo.engineio.packet import Packet, PacketType
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 
 _log = Logger()
 

@@ -10,7 +10,7 @@ class SocketReason(StrEnum):
     The reasons that are a socket's own.
 
     A socket that goes with its Engine.IO connection has that connection's reason: see
-    `mojo.engineio.session.CloseReason`.
+    `mojo.engineio.ports.CloseReason`.
     """
 
     SERVER_DISCONNECT = "io server disconnect"

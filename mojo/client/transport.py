@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mojo.engineio.packet import Packet
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 
 
 class ClientTransport(Protocol):

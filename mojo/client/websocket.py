@@ -23,7 +23,7 @@ from mojo.client.options import ClientOptions
 from mojo.client.transport import TransportOwner
 from mojo.client.websocket_protocol import WebSocketFactory, WebSocketProtocol
 from mojo.engineio.packet import Packet
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.engineio.transports.frames import masked_frame_of
 
 

@@ -20,7 +20,7 @@ from mojo.client.address import Address
 from mojo.client.cookies import Cookies
 from mojo.client.options import ClientOptions
 from mojo.engineio.packet import Packet, decode_text, message
-from mojo.engineio.session import CloseReason
+from mojo.engineio.ports import CloseReason
 from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.silence import Silence
 from mojo.errors import ConnectError, PacketError, PayloadTooLongError, RemoteError
