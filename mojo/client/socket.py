@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from mojo.calls import run
 from mojo.client.emitter import Ack, Emitter, Flags
+from mojo.client.incoming import Incoming
 from mojo.client.listeners import EventListeners, Function, Listener
 from mojo.client.options import ClientOptions
 from mojo.client.outgoing import Line, Outgoing
@@ -33,7 +34,7 @@ from mojo.socketio.acks import wrap
 from mojo.socketio.dispatch import event_name
 from mojo.socketio.event import UNHANDLED
 from mojo.socketio.packet import Packet, PacketType
-from mojo.socketio.turns import Turn, Turns
+from mojo.socketio.turns import Turns
 
 _log = Logger()
 
@@ -372,10 +373,10 @@ class Socket(EventListeners):
             self._offset = args[-1]
             spare = 1
         self._turns.take(
-            Turn(
+            Incoming(
+                name,
                 partial(self._deliver, name, args, spare),
                 partial(self._acknowledge, self._connection, packet.ack_id, name),
-                partial(_turn_failed, name),
             )
         )
 
@@ -386,10 +387,6 @@ class Socket(EventListeners):
             self._outgoing.acknowledge(ack_id, wrap(result))
         except UnsendableError:
             _log.failure("the acknowledgement of {event!r} cannot be sent", event=name)
-
-
-def _turn_failed(name: str, failure: Failure) -> None:
-    _log.failure("event {event!r} failed", failure, event=name)
 
 
 def _error_of(data: Any) -> ConnectError:
