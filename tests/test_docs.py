@@ -10,6 +10,7 @@ from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
 import mojo
+from mojo.client import ClientOptions
 from mojo.settings import Settings, SocketIOSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -45,6 +46,13 @@ class NamesTests(SynchronousTestCase):
         for name in mojo.__all__:
             self.assertTrue(hasattr(mojo, name), name)
             self.assertTrue(name in text, f"no document has {name}")
+
+
+class ClientDocumentTests(SynchronousTestCase):
+    def test_every_option(self) -> None:
+        text = (DOCS / "client.rst").read_text(encoding="utf-8")
+        missing = [f.name for f in fields(ClientOptions) if not re.search(rf"\b{f.name}\b", text)]
+        self.assertEqual(missing, [])
 
 
 class ComparedTests(SynchronousTestCase):

@@ -118,6 +118,11 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual(self.importers("pydantic"), {"mojo.socketio.validation"})
         self.assertEqual(self.importers("mojo.socketio.validation"), {"mojo.socketio.event"})
 
+    def test_no_server_waits_for_the_client(self) -> None:
+        """Whoever imports ``mojo`` does not import ``mojo.client`` with it."""
+        importers = self.importers("mojo.client")
+        self.assertEqual({n for n in importers if not n.startswith("mojo.client")}, set())
+
     def test_socketio_knows_no_http(self) -> None:
         web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
         self.assertEqual(web, set())

@@ -196,26 +196,18 @@ class Peer(Exchange):
                 await self.connect(transports=transports)
 
 
-class NodeServerTests(Peer, TestCase):
-    """The official server."""
-
-    skip = NO_NODE
-
-    def spawn(self, port):
-        return start(NODE, HERE / "js" / "server.mjs", str(port))
+class Recovery:
+    """Connection state recovery."""
 
     async def test_recovery(self) -> None:
-        """
-        The connection is cut among 1,000 numbered events: all arrive once, in order.
+        """The connection is cut among 1,000 numbered events: all arrive once, in order."""
+        for transports in self.recovers:
+            endpoints = Cuttable()
+            async with self.connect(transports=transports, endpoints=endpoints) as socket:
+                numbers = await self.interrupted(socket, endpoints)
+                self.assertEqual(numbers, list(range(1000)))
 
-        By WebSocket only: between two GETs the official server does not notice that a client
-        is gone, and knows nothing of recovery before its heartbeat has.
-        """
-        for transports in TRANSPORTS[1:]:
-            await self.recover(transports)
-
-    async def recover(self, transports) -> None:
-        endpoints = Cuttable()
+    async def interrupted(self, socket, endpoints) -> list:
         numbers: list = []
         complete: Deferred = Deferred()
 
@@ -226,22 +218,31 @@ class NodeServerTests(Peer, TestCase):
             if number == 999:
                 complete.callback(None)
 
-        async with (
-            self.connect(transports=transports, endpoints=endpoints) as socket,
-            self.connect() as other,
-        ):
-            while socket.manager.engine.transport.name != "websocket":
-                await socket.call("echo", "is it yet?")
-            socket.on("number", number_came)
-            cid = socket.id
-            room = f"room {transports}"
-            self.assertEqual(await socket.call("enter", room), [room])
-            other.emit("count", room, 1000)
-            await complete
-            await socket.connect()
-            self.assertEqual(numbers, list(range(1000)))
-            self.assertTrue(socket.recovered)
-            self.assertEqual(socket.id, cid)
+        while socket.manager.engine.transport.name != socket.manager.options.transports[-1]:
+            await socket.call("echo", "is it yet?")
+        socket.on("number", number_came)
+        cid = socket.id
+        socket.emit("stream", 1000)
+        await complete
+        await socket.connect()
+        self.assertTrue(socket.recovered)
+        self.assertEqual(socket.id, cid)
+        return numbers
+
+
+class NodeServerTests(Peer, Recovery, TestCase):
+    """
+    The official server.
+
+    It recovers by WebSocket only: between two GETs it does not notice that a client is gone,
+    and knows nothing of recovery before its heartbeat has.
+    """
+
+    skip = NO_NODE
+    recovers = TRANSPORTS[1:]
+
+    def spawn(self, port):
+        return start(NODE, HERE / "js" / "server.mjs", str(port))
 
     async def test_retries(self) -> None:
         """What is answered at the second try only is sent twice, in order."""
@@ -285,17 +286,23 @@ class PythonServerTests(Peer, TestCase):
         return start_python(HERE / "python_server.py", str(port))
 
 
-class MojoServerTests(Peer, TestCase):
+class MojoServerTests(Peer, Recovery, TestCase):
     """``twistd mojo``."""
 
+    recovers = TRANSPORTS
     namespace = "/EchoSocket"
     admin = "/EchoSocket/admin"
 
-    def endpoint(self) -> str:
-        return f"tcp:{self.port}:interface=127.0.0.1"
-
     async def start_server(self) -> None:
-        self.server = start_twistd(self.folder, "--project", PROJECT, "--listen", self.endpoint())
+        self.server = start_twistd(
+            self.folder,
+            "--project",
+            PROJECT,
+            "--listen",
+            f"tcp:{self.port}:interface=127.0.0.1",
+            "--settings",
+            "SOCKET_IO.recovery={}",
+        )
         found = await self.server.wait_for(r"on https?://127\.0\.0\.1:(\d+)/")
         self.port = int(found.group(1))
         self.addCleanup(self.server.stop)

@@ -12,7 +12,6 @@ const io = new Server(http, {
 });
 
 function serve(socket) {
-  const own = () => [...socket.rooms].filter((room) => room !== socket.id);
   socket.emit("welcome", { auth: socket.handshake.auth });
   socket.on("message", (...args) => socket.send(...args));
   socket.on("echo", (...args) => args.pop()(...args));
@@ -27,15 +26,11 @@ function serve(socket) {
   socket.on("whoami", (answer) => answer(socket.nsp.name));
   socket.on("leave_me", () => socket.disconnect());
   socket.on("drop", () => socket.conn.close());
-  socket.on("enter", (room, answer) => {
-    socket.join(room);
-    answer(own());
-  });
-  socket.on("count", async (room, count) => {
-    // To a room, so that it goes on while the client is away.
+  socket.on("stream", async (count) => {
+    // Numbered events, a few in each turn of the loop.
     for (let number = 0; number < count; number++) {
-      socket.nsp.to(room).emit("number", number);
-      if (number % 10 === 9) await new Promise(setImmediate);
+      socket.emit("number", number);
+      if (number % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
     }
   });
   socket.on("second_try", (number, answer) => {
