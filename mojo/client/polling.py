@@ -145,8 +145,6 @@ class PollingTransport:
         self._get = None
         try:
             for packet in decode_payload(body):
-                if self._closed:
-                    return
                 self.owner.packet_received(packet)
         except PacketError as exc:
             self._lose(CloseReason.PARSE_ERROR, exc)

@@ -157,12 +157,16 @@ class ReconnectionTests(SocketTestCase):
         manager = self.manager()
         sockets = [manager.socket("/"), manager.socket("/other")]
         self.world.settle()
+        self.heard.by(manager, "close", "error")
         for socket in sockets:
-            self.heard.by(socket, "disconnect")
+            self.heard.by(socket, "disconnect", "connect_error")
         gone = manager.close()
         self.world.settle()
         self.successResultOf(gone)
-        self.assertEqual(self.heard.events, [("disconnect", "forced close")] * 2)
+        self.assertEqual(
+            self.heard.events,
+            [("close", "forced close"), *[("disconnect", "forced close")] * 2],
+        )
         self.assertEqual(self.world.network.open_links, [])
         self.successResultOf(manager.close())
         sockets[1].connect()
@@ -284,10 +288,12 @@ class BufferTests(SocketTestCase):
         self.world.client_clock.callLater(44, lambda: None)
         self.world.client_clock.rightNow += 46
         socket.send("after")
+        call = socket.call("echo", "answered")
         self.world.client_clock.advance(0)
         self.assertEqual(self.heard.take(), [("disconnect", "ping timeout")])
         self.world.advance(1)
         self.assertEqual(self.heard.events, [("message", "after")])
+        self.assertEqual(self.successResultOf(call), "answered")
 
     def test_too_long_in_the_buffer(self) -> None:
         """What the server would close on is dropped, and the rest is sent."""

@@ -70,6 +70,13 @@ class BrokenServerTests(ScriptTestCase):
         self.script.advance(30)
         self.assert_closed()
 
+    def test_lost_between_attachments(self) -> None:
+        """No timer is left of what did not come."""
+        self.broken('451-["x",{"_placeholder":true,"num":0}]', reconnection=False)
+        self.script.network.cut()
+        self.assertEqual(self.heard.take(), [("disconnect", "transport error")])
+        self.assertEqual(self.script.clock.getDelayedCalls(), [])
+
     def test_engineio_packets(self) -> None:
         for packet in ("", "x", "9", "5", "3", open_packet()):
             self.broken(packet)
