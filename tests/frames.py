@@ -60,17 +60,19 @@ class Frame:
 def parse_frames(data: bytes) -> list[Frame]:
     """Read the server's frames: final, unmasked, no reserved bits."""
     frames = []
-    while data:
-        assert data[0] & 0xF0 == 0x80, data[:10]
-        assert not data[1] & 0x80, data[:10]
-        size, start = data[1], 2
+    position = 0
+    while position < len(data):
+        head = data[position : position + 10]
+        assert head[0] & 0xF0 == 0x80, head
+        assert not head[1] & 0x80, head
+        size, start = head[1], position + 2
         if size == 126:
-            size, start = struct.unpack("!H", data[2:4])[0], 4
+            size, start = struct.unpack("!H", head[2:4])[0], position + 4
         elif size == 127:
-            size, start = struct.unpack("!Q", data[2:10])[0], 10
-        assert len(data) >= start + size, data[:10]
-        frames.append(Frame(data[0] & 0x0F, data[start : start + size]))
-        data = data[start + size :]
+            size, start = struct.unpack("!Q", head[2:10])[0], position + 10
+        position = start + size
+        assert len(data) >= position, head
+        frames.append(Frame(head[0] & 0x0F, data[start:position]))
     return frames
 
 

@@ -117,7 +117,7 @@ class EngineSession:
 
         It cannot while it is behind with reading, and on long-polling between two GETs.
         """
-        return self.state is SessionState.OPEN and self.transport.writable and not self._outbox.high
+        return self.state is SessionState.OPEN and self.transport.writable
 
     @property
     def buffered(self) -> int:

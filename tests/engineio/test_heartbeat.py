@@ -44,6 +44,17 @@ class HeartbeatTests(SynchronousTestCase):
         self.clock.advance(9)
         self.assertEqual([kind for kind, _, _ in self.log], ["ping"])
 
+    def test_progress(self) -> None:
+        """A client that takes what waits gets its 20 s anew; one that was not pinged, nothing."""
+        self.heartbeat.start("a")
+        self.clock.advance(10)
+        self.heartbeat.progress("a")
+        self.clock.advance(15)
+        self.clock.advance(15)
+        self.heartbeat.progress("a")
+        self.clock.pump([1] * 30)
+        self.assertEqual(self.log, [("ping", "a", 25.0), ("expired", "a", 60.0)])
+
     def test_stop(self) -> None:
         self.heartbeat.start("a")
         self.clock.advance(25)

@@ -174,6 +174,13 @@ class WebSocketTests(OldTestCase):
 
 
 class HeartbeatTests(OldTestCase):
+    def open_stalled(self, **options: object):
+        """Open a WebSocket whose client reads nothing more; give its session."""
+        self.endpoint = Endpoint(allow_eio3=True, **options)
+        self.socket = self.endpoint.open_websocket(WEBSOCKET_3)
+        self.socket.wire.transport.stalled = True
+        return self.endpoint.session
+
     def test_client_pings(self) -> None:
         """A ping is answered, with what it brought, and renews 45 seconds of patience."""
         socket = self.endpoint.open_websocket(WEBSOCKET_3)
@@ -188,6 +195,40 @@ class HeartbeatTests(OldTestCase):
         self.endpoint.clock.advance(44.9)
         self.assertEqual(self.endpoint.log, [])
         self.endpoint.clock.advance(0.1)
+        self.assertEqual(self.endpoint.log, [("closed", "ping timeout")])
+
+    def test_pong_passes(self) -> None:
+        """The answer to a ping does not wait behind what the client has not taken."""
+        session = self.open_stalled()
+        session.send("x" * 500_000)
+        session.send("y")
+        self.endpoint.turn()
+        self.socket.send("2")
+        self.socket.wire.transport.catch_up()
+        self.assertEqual([text[:2] for text in self.socket.messages()], ["4x", "3", "4y"])
+
+    def test_pings_without_end(self) -> None:
+        """A client that pings and does not read is closed for what waits, as any other."""
+        session = self.open_stalled(max_buffered=200_000)
+        session.send("x" * 150_000)
+        self.endpoint.turn()
+        self.assertEqual(self.endpoint.log, [])
+        for _ in range(2000):
+            self.socket.send("2")
+        self.endpoint.turn()
+        self.assertEqual(self.endpoint.log, [("closed", "transport error")])
+
+    def test_slow_client_lives(self) -> None:
+        """While it takes something it may ping late: 45 s count from there."""
+        session = self.open_stalled()
+        for _ in range(4):
+            session.send("x" * 500_000)
+        self.endpoint.turn()
+        for _ in range(5):
+            self.endpoint.clock.advance(30)
+            self.socket.wire.transport.take()
+        self.assertEqual(self.endpoint.log, [])
+        self.endpoint.clock.advance(45)
         self.assertEqual(self.endpoint.log, [("closed", "ping timeout")])
 
     def test_server_does_not_ping(self) -> None:

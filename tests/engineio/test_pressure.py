@@ -459,6 +459,17 @@ class PollingTests(PressureTestCase):
         self.endpoint.get(self.uri)
         self.assertEqual(wire.answer().text, "ok")
 
+    def test_pipelined(self) -> None:
+        """An answer that lets the next GET in at once does not send its packets twice."""
+        self.open_polling()
+        wire = self.endpoint.wire()
+        wire.ask("GET", self.uri)
+        wire.ask("GET", self.uri)
+        self.send("one")
+        self.assertEqual(wire.answer().text, "4one")
+        self.send("two")
+        self.assertEqual(wire.answer().text, "4two")
+
     def test_upgrade(self) -> None:
         """What waits leaves on the WebSocket, and its client is read again."""
         self.open_polling(max_buffered=1000)

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.engineio.endpoint import WEBSOCKET, Endpoint
-from tests.frames import CLOSE
+from tests.frames import CLOSE, TEXT, client_frame
 
 UPGRADE = WEBSOCKET + "&sid=eid1"
 
@@ -30,6 +30,19 @@ class UpgradeTests(SynchronousTestCase):
         self.assertEqual(self.endpoint.log, ["up"])
         self.assertEqual(self.endpoint.get(self.uri).json["code"], 3)
         self.assertEqual(self.endpoint.session.transport.name, "websocket")
+
+    def test_probes_without_end(self) -> None:
+        """A client that probes on and does not read fills no memory: its upgrade is given up."""
+        socket = self.endpoint.open_websocket(UPGRADE)
+        transport = socket.wire.transport
+        transport.stalled = True
+        probe = client_frame(TEXT, b"2probe")
+        for _ in range(30):
+            socket.send_raw(probe * 1000)
+        # An answer is 8 bytes; Twisted says at 64 KiB that it is enough.
+        self.assertLessEqual(len(transport.waiting), 65_536 + 8)
+        self.assertIsNone(self.endpoint.session.upgrade)
+        self.assertEqual(self.endpoint.log, [])
 
     def test_messages_meanwhile(self) -> None:
         """Until the upgrade packet, long-polling carries the messages, both ways."""
