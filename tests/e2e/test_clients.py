@@ -127,6 +127,26 @@ class MsgpackTests(ServerTestCase):
         self.assertEqual(self.server.output.count("ValueError: as asked"), 6)
 
 
+class OverflowTests(ServerTestCase):
+    """The official client, sent more than may wait for it."""
+
+    skip = NO_NODE
+    arguments = ("--settings", "SOCKET_IO.max_buffered=1_000_000")
+
+    async def test_closed(self) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", "slow.closed", self.base))
+        self.assertEqual(self.server.output.count("and max_buffered is 1000000"), 2)
+
+
+class DropTests(ServerTestCase):
+    skip = NO_NODE
+    arguments = (*OverflowTests.arguments, "--settings", "SOCKET_IO.overflow=drop_oldest")
+
+    async def test_dropped(self) -> None:
+        await self.succeed(start(NODE, HERE / "js" / "run.mjs", "slow.dropped", self.base))
+        self.assertEqual(self.server.output.count("messages are dropped"), 2)
+
+
 class DeflateTests(ServerTestCase):
     """The official client with compressed WebSocket messages."""
 

@@ -122,6 +122,15 @@ class SocketConnectionHandler(MojoSocketHandler):
         return object()
 
     @event
+    def flood(self, count):
+        for number in range(count):
+            self.emit("flood", number, bytes([number]) * 20_000, "x" * 20_000)
+
+    @event("dropped")
+    def how_many_were_dropped(self):
+        return self.dropped
+
+    @event
     def leave_me(self):
         self.close()
 
