@@ -39,7 +39,13 @@ setup(
         "msgpack": ["msgpack>=1.1"],
         # The arguments of events, checked by annotations: @event(validate=True).
         "validation": ["pydantic>=2.13,<3"],
-        "test": ["msgpack>=1.1", "pydantic>=2.13,<3", "python-socketio>=5.14", "aiohttp>=3.10"],
+        "test": [
+            "msgpack>=1.1",
+            "pytest>=8",
+            "pydantic>=2.13,<3",
+            "python-socketio>=5.14",
+            "aiohttp>=3.10",
+        ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
         "docs": ["Sphinx>=8"],
     },

@@ -74,6 +74,7 @@ class MojoService(MultiService, BroadcastOperator):
             parser or encoder cannot be had.
 
     Attributes:
+        reactor: the reactor, from which apps whose tests are on a ``Clock`` take the time.
         mounts: the resources that speak Socket.IO, by path: ``"/socket.io"`` and one for
             each app, such as ``"/ChatSocket"``.
         resource: the root of the service's own tree of URLs.
@@ -98,7 +99,7 @@ class MojoService(MultiService, BroadcastOperator):
         self.project_name = project_name or settings.project_name or "mojo"
         self._path = (path or Path.cwd()).resolve()
         self.project_prefix = f"{self._path}{os.sep}" if path is not None else ""
-        self._reactor = reactor
+        self.reactor = reactor
         self._apps = by_name(apps)
         self.cookies = VisitorCookies(
             self._make_signer(),
@@ -237,7 +238,7 @@ class MojoService(MultiService, BroadcastOperator):
             keep: a login that stays.
         """
         run_in_reactor(
-            self._reactor,
+            self.reactor,
             partial(
                 self._sockets.log_out,
                 session_id,
@@ -257,7 +258,7 @@ class MojoService(MultiService, BroadcastOperator):
         return EngineSite(
             root,
             {path.encode("utf-8"): mount.engine for path, mount in self.mounts.items()},
-            self._reactor,
+            self.reactor,
             max_body=self.settings.max_body,
             log_request=self._log_request,
         )
@@ -317,15 +318,15 @@ class MojoService(MultiService, BroadcastOperator):
         """Give clients and pages some seconds to come to an end, and then none."""
         # What was written last leaves in the turn after this one.
         for _ in range(2):
-            await deferLater(self._reactor, 0)
-        last = self._reactor.seconds() + GOODBYE_SECONDS
-        while self._busy and self._reactor.seconds() < last:
-            await deferLater(self._reactor, _DRAIN_INTERVAL)
+            await deferLater(self.reactor, 0)
+        last = self.reactor.seconds() + GOODBYE_SECONDS
+        while self._busy and self.reactor.seconds() < last:
+            await deferLater(self.reactor, _DRAIN_INTERVAL)
         for mount in self.mounts.values():
             mount.engine.abort()
         self.site.abort()
         # Twisted tells of a broken connection in the turn after it was broken.
-        await deferLater(self._reactor, 0)
+        await deferLater(self.reactor, 0)
 
     @property
     def _busy(self) -> bool:

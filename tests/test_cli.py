@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from mojo import MojoService, cli
 from mojo.project.loader import load_project
 from mojo.sessions.signer import weakness_of
+from mojo.testing import Browser
 from tests.project.disk import DiskTestCase, unique
-from tests.web.server import Browser
 
 
 class CliTests(DiskTestCase):

@@ -21,6 +21,7 @@ FLOORS = (
     ("mojo.sessions", "mojo.web", "mojo.project"),
     ("mojo.site", "mojo.listening", "mojo.service", "mojo.stats", "mojo.socket_handlers", "mojo"),
     ("mojo.tap", "mojo.cli"),
+    ("mojo.testing",),
 )
 
 

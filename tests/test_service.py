@@ -17,9 +17,10 @@ from mojo import App, MojoRequestHandler, MojoService, MojoSocketHandler, Settin
 from mojo.errors import ProjectError, SettingsError, UnsendableError
 from mojo.sessions import current
 from mojo.settings import SocketIOSettings
+from mojo.testing import Browser
 from tests.frames import CLOSE, WebSocketWire, client_frame
 from tests.socketio.world import PollingClient, WebSocketClient, remembering
-from tests.web.server import Browser, app_of, make_service, settle, stop_service
+from tests.web.server import app_of, make_service, settle, stop_service
 from tests.wire import Wire
 
 
@@ -304,7 +305,7 @@ class TreeTests(ServiceTestCase):
         self.assertIn('"pingInterval":3000', text)
         self.assertIn('"maxPayload":77', text)
         response = Browser(service).get(
-            "/socket.io/?EIO=4&transport=polling", Origin="https://a.example"
+            "/socket.io/?EIO=4&transport=polling", headers={"Origin": "https://a.example"}
         )
         self.assertEqual(response.status, 200)
 

@@ -1,7 +1,8 @@
 """
 Making a project, and apps in it: what there is to fill in, and no more.
 
-The files come from ``skeleton`` beside this module; ``$name`` and its like are filled in.
+The files come from ``skeleton`` beside this module; ``$name`` and its like are filled in, in
+their text and in their names.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def start_app(project: Path, name: str) -> list[Path]:
         raise ProjectError(f"{folder} is there already")
     others = [entry for entry in apps.iterdir() if entry.is_dir()] if apps.is_dir() else []
     # The first app has the project's front page; the others have one each below it.
-    return _copy("app", folder, name=name, url=f"/{name.lower()}" if others else "/")
+    url = f"/{name.lower()}" if others else "/"
+    return _copy("app", folder, name=name, module=name.lower(), url=url)
 
 
 def _copy(kind: str, folder: Path, **names: str) -> list[Path]:
@@ -77,7 +79,8 @@ def _copy(kind: str, folder: Path, **names: str) -> list[Path]:
         if source.is_dir():
             target.mkdir(parents=True, exist_ok=True)
             for entry in source.iterdir():
-                copy(entry, target / entry.name.removesuffix(_SUFFIX))
+                name = Template(entry.name.removesuffix(_SUFFIX)).substitute(names)
+                copy(entry, target / name)
         else:
             text = Template(source.read_text(encoding="utf-8")).substitute(names)
             target.write_text(text, encoding="utf-8")

@@ -42,7 +42,7 @@ class CurrentTests(DiskTestCase):
 
         class World:
             site = service.site
-            turn = staticmethod(lambda: service._reactor.advance(0))
+            turn = staticmethod(lambda: service.reactor.advance(0))
 
         client = WebSocketClient(World, "/socket.io/", headers={"Cookie": cookie})
         client.connect(namespace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 
@@ -13,8 +12,7 @@ from twisted.web.resource import Resource
 from mojo.engineio import EngineOptions, EngineResource, EngineSite
 from mojo.engineio.handshake import Identity
 from mojo.socketio import MojoSocketHandler, SocketOptions, SocketServer
-from tests.frames import CLOSE, TEXT, WebSocketWire
-from tests.wire import Wire
+from mojo.testing import engine
 
 
 def by_cookie(cookies):
@@ -60,8 +58,8 @@ class World:
         self.site = EngineSite(self.root, self.mounts, self.http_clock)
 
     def _mount(self, path, below) -> None:
-        engine = self.server.add_mount(self.engine_options, by_cookie, below=below)
-        resource = EngineResource(engine)
+        mount = self.server.add_mount(self.engine_options, by_cookie, below=below)
+        resource = EngineResource(mount)
         self.root.putChild(path[1:].encode(), resource)
         self.mounts[path.encode()] = resource
 
@@ -71,7 +69,9 @@ class World:
     def client(self, transport="websocket", path="/socket.io/", **options):
         """Open an Engine.IO session."""
         kind = WebSocketClient if transport == "websocket" else PollingClient
-        return kind(self, path, **options)
+        client = kind(self, path, **options)
+        assert client.opened, client.refusal
+        return client
 
     def connect(self, namespace="/", auth=None, **options):
         """Open a session and join a namespace; what was answered is taken."""
@@ -80,10 +80,8 @@ class World:
         return client
 
 
-class _Client:
-    """What both kinds of client can do."""
-
-    world: World
+class _Joining:
+    """Speaks Socket.IO packet by packet."""
 
     def connect(self, namespace="/", auth=None) -> str:
         """Join a namespace; give the connection's id."""
@@ -95,124 +93,12 @@ class _Client:
         return json.loads(answer[len(f"0{name}") :])["sid"]
 
 
-class WebSocketClient(_Client):
-    transport = "websocket"
-
-    def __init__(self, world, path, query="", headers=None, **options) -> None:
-        self.world = world
-        self.socket = WebSocketWire(
-            world.site, f"{path}?EIO=4&transport=websocket{query}", headers, **options
-        )
-        assert self.socket.status == 101, self.socket.head
-        self._waiting: list = []
-        self._close = None
-        (opened,) = self.socket.messages()
-        assert opened[0] == "0"
-
-    def send(self, *packets) -> None:
-        """Send Socket.IO packets, all in one piece."""
-        from tests.frames import BINARY, client_frame
-
-        data = b""
-        for packet in packets:
-            if isinstance(packet, str):
-                data += client_frame(TEXT, b"4" + packet.encode("utf-8", "surrogatepass"))
-            else:
-                data += client_frame(BINARY, packet)
-        self.socket.send_raw(data)
-
-    def received(self) -> list:
-        """Take the Socket.IO packets that have come; a ping is answered."""
-        self.world.turn()
-        packets, self._waiting = self._waiting, []
-        for frame in self.socket.frames():
-            if frame.opcode == CLOSE:
-                self._close = frame
-            elif frame.opcode != TEXT:
-                packets.append(frame.payload)
-            elif frame.payload == b"2":
-                self.socket.send("3")
-            else:
-                assert frame.payload[:1] == b"4", frame
-                packets.append(frame.payload[1:].decode())
-        return packets
-
-    @property
-    def closed(self) -> bool:
-        """Whether the server has ended the session."""
-        self._waiting = self.received()
-        return self._close is not None or self.socket.closed is not None
-
-    def vanish(self) -> None:
-        self.socket.wire.hang_up()
+class WebSocketClient(_Joining, engine.WebSocketClient):
+    """Packets by WebSocket."""
 
 
-class PollingClient(_Client):
-    transport = "polling"
-
-    def __init__(self, world, path, query="", headers=None, **options) -> None:
-        self.world = world
-        self.headers = headers or {}
-        self._options = options
-        self._waiting: list = []
-        self._get: Wire | None = None
-        self.closed_by_server = False
-        wire = Wire(world.site, **options)
-        wire.ask("GET", f"{path}?EIO=4&transport=polling{query}", headers=self.headers)
-        response = wire.answer()
-        assert response.status == 200, response
-        sid = json.loads(response.text[1:])["sid"]
-        self.uri = f"{path}?EIO=4&transport=polling&sid={sid}"
-
-    def send(self, *packets) -> None:
-        pieces = []
-        for packet in packets:
-            if isinstance(packet, str):
-                pieces.append(b"4" + packet.encode("utf-8", "surrogatepass"))
-            else:
-                pieces.append(b"b" + base64.b64encode(packet))
-        self.post_status = None
-        wire = Wire(self.world.site, **self._options)
-        wire.ask("POST", self.uri, headers=self.headers, body=b"\x1e".join(pieces))
-        response = wire.answer()
-        self.post = wire
-        self.post_status = response.status if response else None
-
-    def received(self) -> list:
-        self.world.turn()
-        packets, self._waiting = self._waiting, []
-        while True:
-            if self._get is None:
-                self._get = Wire(self.world.site, **self._options)
-                self._get.ask("GET", self.uri, headers=self.headers)
-            response = self._get.answer()
-            if response is None:
-                return packets
-            self._get = None
-            if response.status != 200:
-                self.closed_by_server = True
-                return packets
-            for piece in response.text.split("\x1e"):
-                if piece[0] == "4":
-                    packets.append(piece[1:])
-                elif piece[0] == "b":
-                    packets.append(base64.b64decode(piece[1:]))
-                elif piece == "1":
-                    self.closed_by_server = True
-                elif piece == "2":
-                    Wire(self.world.site, **self._options).post(self.uri, b"3")
-            if self.closed_by_server:
-                return packets
-
-    @property
-    def closed(self) -> bool:
-        if not self.closed_by_server:
-            self._waiting = self.received()
-        return self.closed_by_server
-
-    def vanish(self) -> None:
-        self._waiting = self.received()
-        self._get.hang_up()
+class PollingClient(_Joining, engine.PollingClient):
+    """Packets by long-polling."""
 
 
 def remembering(**methods) -> type[MojoSocketHandler]:

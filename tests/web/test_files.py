@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo import App
 from mojo.errors import ProjectError
-from tests.web.server import Browser, VisitorPage, app_of, make_service
+from mojo.testing import Browser
+from tests.web.server import VisitorPage, app_of, make_service
 
 
 class FolderMixin:
@@ -100,13 +101,12 @@ class StaticTests(FolderMixin, TestCase):
         self.service = make_service(path=self.folder)
         self.browser = Browser(self.service)
 
-    async def get(self, path: str, **headers: str):
+    async def get(self, path: str):
         """Ask for a file, and let the reactor turn until the answer is complete."""
-        response = self.browser.get(path, **headers)
-        while response is None:
+        answer = self.browser.ask("GET", path)
+        while not answer.answered:
             await deferLater(reactor, 0)
-            response = self.browser.wire.answer()
-        return response
+        return answer.value
 
     async def test_file(self) -> None:
         response = await self.get("/static/css/site.css")
@@ -212,10 +212,12 @@ class ClientTests(FolderMixin, SynchronousTestCase):
                 response.header("content-type"), "application/javascript; charset=UTF-8"
             )
             self.assertEqual(response.header("cache-control"), "public, max-age=0")
-        response = browser.get("/socket.io/socket.io.js", Accept_Encoding="gzip")
+        response = browser.get("/socket.io/socket.io.js", headers={"Accept-Encoding": "gzip"})
         self.assertEqual(response.header("content-encoding"), "gzip")
         self.assertEqual(gzip.decompress(response.body), self.script)
-        again = browser.get("/socket.io/socket.io.js", If_None_Match=response.header("etag"))
+        again = browser.get(
+            "/socket.io/socket.io.js", headers={"If-None-Match": response.header("etag")}
+        )
         self.assertEqual((again.status, again.body), (304, b""))
         map_response = browser.get("/socket.io/socket.io.js.map")
         self.assertEqual(map_response.header("content-type"), "application/json; charset=UTF-8")
@@ -226,7 +228,7 @@ class ClientTests(FolderMixin, SynchronousTestCase):
         browser = Browser(make_service(path=self.folder))
         tag = browser.get("/socket.io/socket.io.js").header("etag")
         self.write(f"{self.dist}/socket.io.js", "newer")
-        response = browser.get("/socket.io/socket.io.js", If_None_Match=tag)
+        response = browser.get("/socket.io/socket.io.js", headers={"If-None-Match": tag})
         self.assertEqual(response.text, "newer")
 
     def test_missing(self) -> None:

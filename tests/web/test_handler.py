@@ -9,7 +9,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, HTTPError, MojoRequestHandler
-from tests.web.server import Browser, app_of, make_service, pages
+from mojo.testing import Browser
+from tests.web.server import app_of, make_service, pages
 from tests.wire import Wire
 
 
@@ -26,13 +27,13 @@ class MethodTests(SynchronousTestCase):
         handler = type("Page", (MojoRequestHandler,), {**methods, "csrf_protected": False})
         browser = Browser(make_service(app_of({"/": handler})))
         for name in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-            response = browser.ask(name, "/", body=b"")
+            response = browser.request(name, "/", body=b"")
             self.assertEqual((response.status, response.text), (200, name))
 
     def test_not_allowed(self) -> None:
         browser = browse(page=lambda self: self.write("x"))
         for method in ("POST", "PUT", "BREW", "get", "__init__", "WRITE", "SET_STATUS"):
-            response = browser.ask(method, "/page", body=b"")
+            response = browser.request(method, "/page", body=b"")
             self.assertEqual(response.status, 405, method)
             self.assertEqual(response.header("allow"), "GET, HEAD")
 
@@ -67,9 +68,10 @@ class MethodTests(SynchronousTestCase):
 
         for get in (coroutine, inline, deferred):
             browser = browse(page=get)
-            self.assertIsNone(browser.get("/page"))
+            answer = browser.ask("GET", "/page")
+            self.assertFalse(answer.answered)
             waits.pop().callback("late")
-            self.assertEqual(browser.wire.answer().text, "late")
+            self.assertEqual(answer.value.text, "late")
 
     def test_client_leaves(self) -> None:
         """What a handler writes for somebody who has gone goes nowhere, silently."""
@@ -85,7 +87,7 @@ class MethodTests(SynchronousTestCase):
                 raise ValueError
 
         browser = Browser(make_service(app_of({"/page": Page})))
-        browser.get("/page")
+        browser.ask("GET", "/page")
         browser.wire.hang_up()
         self.assertEqual(told, ["gone"])
         wait.callback("too late")
@@ -174,10 +176,10 @@ class ArgumentTests(SynchronousTestCase):
     def test_body_too_long(self) -> None:
         """A page's request is measured by MAX_BODY, before it is taken in."""
         service = make_service(app_of({"/": lambda self: None}), max_body=100)
-        self.assertEqual(Browser(service).ask("POST", "/", body=b"x" * 101).status, 413)
+        self.assertEqual(Browser(service).request("POST", "/", body=b"x" * 101).status, 413)
 
     def test_broken_multipart(self) -> None:
-        response = browse(page=lambda self: None).ask(
+        response = browse(page=lambda self: None).request(
             "POST", "/page", body=b"x", headers={"Content-Type": "multipart/form-data"}
         )
         self.assertEqual(response.status, 400)
@@ -380,16 +382,16 @@ class ErrorTests(SynchronousTestCase):
         def get(self):
             raise HTTPError(400)
 
-        browse(page=get).get("/page?token=secret", Cookie="a=secret")
-        browse(page=get).ask("HEAD", "/nothing?token=secret")
+        browse(page=get).get("/page?token=secret", headers={"Cookie": "a=secret"})
+        browse(page=get).request("HEAD", "/nothing?token=secret")
         self.assertIn("198.51.100.7 GET /page 400", "\n".join(lines))
         self.assertNotIn("secret", "\n".join(lines))
 
 
 class CookieTests(SynchronousTestCase):
-    def cookie(self, act, secure=False, settings=None, **headers) -> str:
+    def cookie(self, act, secure=False, settings=None, headers=None) -> str:
         service = make_service(app_of({"/": act}), **(settings or {}))
-        response = Browser(service, secure).get("/", **headers)
+        response = Browser(service, secure=secure).get("/", headers=headers)
         (header,) = response.headers["set-cookie"]
         return header
 
@@ -418,9 +420,10 @@ class CookieTests(SynchronousTestCase):
         """``Secure`` when the visitor came by https, also past a trusted proxy."""
         act = lambda self: self.set_cookie("a", "b")  # noqa: E731
         self.assertIn("; Secure;", self.cookie(act, secure=True))
-        self.assertNotIn("Secure", self.cookie(act, X_Forwarded_Proto="https"))
+        proxied = {"X-Forwarded-Proto": "https"}
+        self.assertNotIn("Secure", self.cookie(act, headers=proxied))
         trusted = {"trusted_proxies": ("198.51.100.7",)}
-        self.assertIn("; Secure;", self.cookie(act, settings=trusted, X_Forwarded_Proto="https"))
+        self.assertIn("; Secure;", self.cookie(act, settings=trusted, headers=proxied))
 
     def test_last_one_counts(self) -> None:
         def get(self):
@@ -461,7 +464,9 @@ class CookieTests(SynchronousTestCase):
         def get(self):
             self.write(f"{self.get_cookie('a')} {self.get_cookie('b', 'none')}")
 
-        self.assertEqual(browse(page=get).get("/page", Cookie="a=1; a=2").text, "1 none")
+        self.assertEqual(
+            browse(page=get).get("/page", headers={"Cookie": "a=1; a=2"}).text, "1 none"
+        )
 
     def test_sealed(self) -> None:
         """Unreadable, bound to its name, and no good after its age."""

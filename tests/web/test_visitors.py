@@ -6,17 +6,16 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoAuthMixin, MojoRequestHandler, MojoSessionMixin, login_required
+from mojo.testing import Browser
 from mojo.web import csrf
 from tests.frames import WebSocketWire
 from tests.socketio.world import WebSocketClient, remembering
 from tests.web.server import (
     SECRET,
-    Browser,
     VisitorPage,
     app_of,
     make_service,
     stop_service,
-    token_in,
 )
 
 DAY = 86400.0
@@ -228,27 +227,27 @@ class LoginTests(VisitorTestCase):
 
 class ForgeryTests(VisitorTestCase):
     def test_form(self) -> None:
-        token = token_in(self.browser.get("/"))
+        token = self.browser.get("/").csrf_token
         self.assertEqual(
             self.browser.post("/login", {"user": "a", "csrf_token": token}).status, 200
         )
 
     def test_header(self) -> None:
         """A script sends the token as ``X-CSRF-Token``."""
-        token = token_in(self.browser.get("/"))
-        response = self.browser.post("/login", {"user": "a"}, X_CSRF_Token=token)
+        token = self.browser.get("/").csrf_token
+        response = self.browser.post("/login", {"user": "a"}, headers={"X-CSRF-Token": token})
         self.assertEqual(response.status, 200)
 
     def test_missing_or_wrong(self) -> None:
-        token = token_in(self.browser.get("/"))
-        other = token_in(Browser(self.service).get("/"))
+        token = self.browser.get("/").csrf_token
+        other = Browser(self.service).get("/").csrf_token
         for wrong in ("", "x", "é", token[:-1], token[::-1], other, "A" * len(token)):
             response = self.browser.post("/login", {"user": "a", "csrf_token": wrong})
             self.assertEqual(response.status, 403, wrong)
 
     def test_without_cookie(self) -> None:
         """The token alone is nothing, nor is a cookie somebody made up."""
-        token = token_in(self.browser.get("/"))
+        token = self.browser.get("/").csrf_token
         del self.browser.jar["csrf_token"]
         self.assertEqual(self.browser.post("/login", {"csrf_token": token}).status, 403)
         self.browser.jar["csrf_token"] = "A" * 24
@@ -256,7 +255,7 @@ class ForgeryTests(VisitorTestCase):
 
     def test_masked_anew(self) -> None:
         """No two pages show the same token; all of a visitor's are good."""
-        tokens = {token_in(self.browser.get("/")) for _ in range(3)}
+        tokens = {self.browser.get("/").csrf_token for _ in range(3)}
         self.assertEqual(len(tokens), 3)
         for token in tokens:
             response = self.browser.post("/login", {"user": "a", "csrf_token": token})
@@ -264,14 +263,16 @@ class ForgeryTests(VisitorTestCase):
 
     def test_other_origin(self) -> None:
         """A page of another site is refused even if it knew the token."""
-        token = token_in(self.browser.get("/"))
+        token = self.browser.get("/").csrf_token
         fields = {"user": "a", "csrf_token": token}
         for origin, status in (
             ("http://example.com", 200),
             ("http://evil.example", 403),
             ("null", 403),
         ):
-            self.assertEqual(self.browser.post("/login", fields, Origin=origin).status, status)
+            self.assertEqual(
+                self.browser.post("/login", fields, headers={"Origin": origin}).status, status
+            )
 
     def test_every_changing_method(self) -> None:
         class Page(MojoRequestHandler):
@@ -281,13 +282,13 @@ class ForgeryTests(VisitorTestCase):
 
         service = make_service(app_of({"/": Page}))
         for method in ("POST", "PUT", "DELETE", "PATCH"):
-            self.assertEqual(Browser(service).ask(method, "/", body=b"").status, 403)
+            self.assertEqual(Browser(service).request(method, "/", body=b"").status, 403)
 
     def test_cookie_is_renewed(self) -> None:
         """A form that is filled in slowly still counts, however old the visitor's cookie is."""
-        token_in(self.browser.get("/"))
+        self.browser.get("/")
         self.now += 29 * DAY
-        token = token_in(self.browser.get("/"))
+        token = self.browser.get("/").csrf_token
         self.now += 2 * DAY
         self.assertEqual(
             self.browser.post("/login", {"user": "a", "csrf_token": token}).status, 200
@@ -338,7 +339,7 @@ class LiveTests(SynchronousTestCase):
         self.browser = Browser(self.service)
 
     def turn(self) -> None:
-        self.service._reactor.advance(0)
+        self.service.reactor.advance(0)
 
     def connect(self) -> WebSocketClient:
         """Connect as the browser would."""
@@ -379,7 +380,8 @@ class LiveTests(SynchronousTestCase):
         """Until the cookie is taken away the browser still has it."""
         self.browser.submit("/login", "/", user="ada")
         self.hold = Deferred()
-        self.assertIsNone(self.browser.post("/slow"))
+        answer = self.browser.ask("POST", "/slow")
+        self.assertFalse(answer.answered)
         self.connect()
         self.assertEqual(self.users(), ["ada"])
         self.hold.callback(None)
@@ -407,11 +409,11 @@ class RotationTests(VisitorTestCase):
         session = self.session()
         self.browser.submit("/login", "/", user="ada")
         old = dict(self.browser.jar)
-        self.browser.service = self.serve_with("a new secret: 0123456789 abcdefghijkl", (SECRET,))
+        self.browser.host = self.serve_with("a new secret: 0123456789 abcdefghijkl", (SECRET,))
         self.assertEqual(self.browser.get("/").text.split(" ")[:2], [session, "ada"])
         for name in ("session_id", "logged_in", "csrf_token"):
             self.assertNotEqual(self.browser.jar[name], old[name], name)
-        self.browser.service = self.serve_with("a new secret: 0123456789 abcdefghijkl", ())
+        self.browser.host = self.serve_with("a new secret: 0123456789 abcdefghijkl", ())
         self.assertEqual(self.browser.get("/").text.split(" ")[:2], [session, "ada"])
 
     def serve_with(self, secret: str, fallbacks: tuple[str, ...]):
@@ -440,10 +442,10 @@ class BroadcastTests(SynchronousTestCase):
             service.site, "/ChatSocket/?EIO=4&transport=websocket", {"Cookie": cookie}
         )
         socket.send("40")
-        service._reactor.advance(0)
+        service.reactor.advance(0)
         socket.messages()
         browser.get("/hello")
-        service._reactor.advance(0)
+        service.reactor.advance(0)
         self.assertEqual(
             socket.messages(), [f'42["joinedStatus",{{"data":"{session_id} has joined"}}]']
         )
