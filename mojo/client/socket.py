@@ -102,11 +102,7 @@ class Socket(EventListeners):
         self.active = False
         self.recovered = False
         self._outgoing = Outgoing(manager, namespace, retries=retries, ack_timeout=ack_timeout)
-        self._turns = Turns(
-            manager.options.max_queued_events,
-            partial(manager.pause, self),
-            partial(manager.resume, self),
-        )
+        self._turns = Turns(manager.options.max_queued_events, self)
         self._waiting: list[Deferred[Socket]] = []
         # Events that came before we were let in: a recovered connection begins with them.
         self._early: list[Packet] = []
@@ -119,6 +115,14 @@ class Socket(EventListeners):
     def __repr__(self) -> str:
         state = "connected" if self.connected else "active" if self.active else "disconnected"
         return f"<Socket {self.namespace}, {state}>"
+
+    def turns_full(self) -> None:
+        """Read no more for a while; see `Turns`."""
+        self.manager.pause(self)
+
+    def turns_drained(self) -> None:
+        """Read again; see `Turns`."""
+        self.manager.resume(self)
 
     # -- the connection -----------------------------------------------------
 

@@ -89,8 +89,8 @@ class Client:
         self._connections: dict[str, Connection] = {}
         # Namespaces that we ended: the client may have sent more before it knew.
         # No more of them are remembered than it may have joined.
-        self._left: dict[str, None] = {}
-        self._paused: set[Connection] = set()
+        self._left: dict[str, None] | None = None
+        self._paused: set[Connection] | None = None
         server.client_arrived(self)
 
     # -- from the session ---------------------------------------------------
@@ -167,12 +167,13 @@ class Client:
             connection.state is ConnectionState.OPEN or packet.type is PacketType.DISCONNECT
         ):
             return connection
-        if packet.namespace in self._left and packet.type is not PacketType.CONNECT:
+        if packet.namespace in (self._left or ()) and packet.type is not PacketType.CONNECT:
             return None
         raise PacketError(f"{packet.type.name} for a namespace that was not joined")
 
     def _connect(self, packet: Packet, query: Query) -> None:
-        self._left.pop(packet.namespace, None)
+        if self._left:
+            self._left.pop(packet.namespace, None)
         auth = self.dialect.auth_of(packet, query)
         if len(self._connections) >= self._server.options.max_namespaces:
             self._refuse(packet.namespace, "Too many namespaces")
@@ -219,18 +220,22 @@ class Client:
         """Drop a connection that ended."""
         self.resume(connection)
         if self._connections.pop(connection.wire_name, None) is not None:
+            if self._left is None:
+                self._left = {}
             self._left[connection.wire_name] = None
             if len(self._left) > self._server.options.max_namespaces:
                 del self._left[next(iter(self._left))]
 
     def pause(self, connection: Connection) -> None:
         """Read no more from the client: one of its connections cannot keep up."""
+        if self._paused is None:
+            self._paused = set()
         self._paused.add(connection)
         self.session.pause()
 
     def resume(self, connection: Connection) -> None:
         """Read again, unless another connection cannot keep up."""
-        if connection in self._paused:
+        if self._paused and connection in self._paused:
             self._paused.remove(connection)
             if not self._paused:
                 self.session.resume()

@@ -97,14 +97,11 @@ class Connection:
         self.state = ConnectionState.OPENING
         self.comeback: Comeback | None = None
         self.data: dict[str, Any] = {}
-        self._acks = PendingAcks(namespace.clock, partial(self.report, where="acknowledgement"))
-        self._held: list[Message] = []
+        # Made when one is waited for, and most connections never are asked.
+        self._acks: PendingAcks | None = None
+        self._held: list[Message] | None = None
         self._listeners: Listeners | None = None
-        self._turns = Turns(
-            namespace.options.max_queued_events,
-            partial(client.pause, self),
-            partial(client.resume, self),
-        )
+        self._turns = Turns(namespace.options.max_queued_events, self)
         self.handler: AppObject
 
     def __repr__(self) -> str:
@@ -177,8 +174,8 @@ class Connection:
             self._write(message)
         facts = {"sid": self.id} if place is None else {"sid": self.id, "pid": place.pid}
         self._write(self.client.dialect.connected(self.namespace.parser, facts))
-        held, self._held = self._held, []
-        for message in held:
+        held, self._held = self._held, None
+        for message in held or ():
             self.send(message)
 
     def _decided_by_failure(self, failure: Failure) -> None:
@@ -283,6 +280,7 @@ class Connection:
                     return  # a listener ended it
             self._write(message)
         elif self.state is ConnectionState.OPENING:
+            self._held = self._held or []
             self._held.append(message)
 
     def send_expecting(
@@ -295,15 +293,15 @@ class Connection:
     ) -> None:
         """Send a message, and wait for the answer; see `PendingAcks.expect`."""
         if self.state is ConnectionState.CLOSED:
-            self._acks.refuse(failed, "not connected")
+            self._pending.refuse(failed, "not connected")
             return
-        self._acks.expect(ack_id, answered, failed, timeout)
+        self._pending.expect(ack_id, answered, failed, timeout)
         self.send(message)
 
     def forget_ack(self, ack_id: int | None) -> None:
         """Wait for an answer no longer."""
         if ack_id is not None:
-            self._acks.forget(ack_id)
+            self._pending.forget(ack_id)
 
     def log_out(self, reason: str) -> None:
         """Take the login away, and tell the app."""
@@ -325,7 +323,7 @@ class Connection:
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""
-        if not self._acks.received(ack_id, args):
+        if self._acks is None or not self._acks.received(ack_id, args):
             _log.debug("{app}: {cid} acknowledged nothing", app=self.namespace.name, cid=self.label)
 
     def ended(self, reason: str) -> None:
@@ -366,14 +364,30 @@ class Connection:
 
     # -- within -------------------------------------------------------------
 
+    @property
+    def _pending(self) -> PendingAcks:
+        if self._acks is None:
+            report = partial(self.report, where="acknowledgement")
+            self._acks = PendingAcks(self.namespace.clock, report)
+        return self._acks
+
+    def turns_full(self) -> None:
+        """Read no more from the client for a while."""
+        self.client.pause(self)
+
+    def turns_drained(self) -> None:
+        """Read again."""
+        self.client.resume(self)
+
     def _write(self, message: Message) -> None:
         self.client.send(message.packets(self.wire_name))
 
     def _forget(self, reason: str) -> None:
-        self._held.clear()
+        self._held = None
         self.client.remove(self)
         self.namespace.remove(self, reason)
-        self._acks.fail_all(str(reason))
+        if self._acks is not None:
+            self._acks.fail_all(str(reason))
 
     def _incoming_failed(self, failure: Failure) -> None:
         self.report(failure, "on_any")

@@ -64,24 +64,30 @@ class Call:
         """Drop the result."""
 
 
+class TurnTaker(Protocol):
+    """Whose turns they are."""
+
+    def turns_full(self) -> None:
+        """As many turns wait as may."""
+
+    def turns_drained(self) -> None:
+        """Half as many do, after `turns_full`."""
+
+
 class Turns:
     """
     A queue of calls of which one is under way.
 
     Args:
-        limit: how many may wait before `full` is called.
-        full: called when that many wait.
-        drained: called when half as many do, if `full` was called.
+        limit: how many may wait before ``turns_full`` is called.
+        taker: whose turns they are.
     """
 
-    __slots__ = ("_busy", "_drained", "_full", "_is_full", "_limit", "_queue")
+    __slots__ = ("_busy", "_is_full", "_limit", "_queue", "_taker")
 
-    def __init__(
-        self, limit: int, full: Callable[[], object], drained: Callable[[], object]
-    ) -> None:
+    def __init__(self, limit: int, taker: TurnTaker) -> None:
         self._limit = limit
-        self._full = full
-        self._drained = drained
+        self._taker = taker
         self._is_full = False
         self._busy = False
         # Made when one has to wait: most connections have none.
@@ -102,7 +108,7 @@ class Turns:
         self._queue.append(turn)
         if len(self._queue) >= self._limit and not self._is_full:
             self._is_full = True
-            self._full()
+            self._taker.turns_full()
 
     def _go_on(self) -> None:
         queue = self._queue
@@ -110,7 +116,7 @@ class Turns:
             self._begin(queue.popleft())
         if self._is_full and len(self) <= self._limit // 2:
             self._is_full = False
-            self._drained()
+            self._taker.turns_drained()
 
     def _begin(self, turn: Turn) -> None:
         self._busy = True

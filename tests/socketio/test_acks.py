@@ -46,7 +46,7 @@ class Ack(OverTransport):
         """No timer of ours, and no answer that is still waited for."""
         self.assertEqual(time_limits(self.clock), 0)
         for handler in self.handler_class.handlers:
-            self.assertEqual(len(handler._connection._acks), 0)
+            self.assertEqual(len(handler._connection._acks or ()), 0)
 
     # -- of many ------------------------------------------------------------
 

@@ -544,7 +544,7 @@ class Behaviour(OverTransport):
         world.clock.advance(0.5)
         self.failureResultOf(answer, AckTimeout)
         client.send("3/ChatSocket,0[]")
-        self.assertEqual(len(handler._connection._acks), 0)
+        self.assertEqual(len(handler._connection._acks or ()), 0)
 
     def test_call_without_client(self) -> None:
         """A call fails at once when the client goes, and when it is gone."""
@@ -559,7 +559,7 @@ class Behaviour(OverTransport):
         self.assertIn(str(failure.value), ("transport close", "transport error"))
         self.failureResultOf(handler.call("ask"), Disconnected)
         handler.emit("nobody", ack=self.fail)
-        self.assertEqual(len(handler._connection._acks), 0)
+        self.assertEqual(len(handler._connection._acks or ()), 0)
         world.clock.advance(100)
         self.assertEqual(world.clock.getDelayedCalls(), [])
 
@@ -585,7 +585,7 @@ class Behaviour(OverTransport):
             lambda: handler.broadcast.emit("x", object()),
         ):
             self.assertRaises(UnsendableError, send)
-        self.assertEqual(len(handler._connection._acks), 0)
+        self.assertEqual(len(handler._connection._acks or ()), 0)
         self.assertEqual(client.received(), [])
 
     # -- rooms and broadcasts -------------------------------------------------

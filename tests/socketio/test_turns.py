@@ -15,7 +15,13 @@ class Call(_Call):
 class TurnsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.log: list = []
-        self.turns = Turns(4, lambda: self.log.append("full"), lambda: self.log.append("drained"))
+        self.turns = Turns(4, self)
+
+    def turns_full(self) -> None:
+        self.log.append("full")
+
+    def turns_drained(self) -> None:
+        self.log.append("drained")
 
     def take(self, name: str, result: object = None, concurrent: bool = False) -> None:
         def call() -> object:
