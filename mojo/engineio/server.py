@@ -81,6 +81,9 @@ class EngineServer:
         self._lingering: Deadlines[EngineSession] = Deadlines(
             clock, self.options.close_timeout, _linger_expired
         )
+        # Clients of version 3 may begin to listen only when the opening handshake has come:
+        # what they are told first must not come in one piece with it.
+        self._greetings: Deadlines[EngineSession] = Deadlines(clock, 0.01, EngineSession.flush)
         self._stopped = False
 
     @property
@@ -124,6 +127,10 @@ class EngineServer:
     def start(self, session: EngineSession, transport: Transport) -> None:
         """Open a session on its first transport."""
         session.open(transport, self._receiver)
+        if session.handshake.protocol == 3 and transport.name == "websocket":
+            self._greetings.start(session)
+        else:
+            session.flush()
 
     def stop(self) -> None:
         """
@@ -139,6 +146,7 @@ class EngineServer:
     def abort(self) -> None:
         """End what is left after `stop`, and every timer."""
         self._lingering.expire_all()
+        self._greetings.clear()
         self.heartbeat.clear()
         self.client_heartbeat.clear()
 
@@ -166,6 +174,7 @@ class EngineServer:
     def forget(self, session: EngineSession) -> None:
         """Drop a closed session."""
         self._lingering.stop(session)
+        self._greetings.stop(session)
         self._sessions.pop(session.eid, None)
 
     def _flush_all(self) -> None:

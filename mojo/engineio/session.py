@@ -92,7 +92,7 @@ class EngineSession:
         return f"<EngineSession {self.state.value} from {self.handshake.address}>"
 
     def open(self, transport: Transport, receiver: Callable[[EngineSession], Receiver]) -> None:
-        """Begin: queue the open packet and start the heartbeat."""
+        """Begin: queue the open packet and start the heartbeat; `flush` must follow."""
         self.transport = transport
         self._outbox.put(open_packets(self.eid, transport.name, self._host.options))
         self._host.stats.session_opened(transport.name)
@@ -102,7 +102,6 @@ class EngineSession:
         except Exception:
             _log.failure("the application refused a session from {address}", address=self._address)
             self.close(CloseReason.FORCED_SERVER_CLOSE)
-        self.flush()
 
     # -- for the application ------------------------------------------------
 

@@ -45,8 +45,8 @@ class OldClient:
     def __init__(self, world, path="/socket.io/", query="") -> None:
         self.world = world
         self.socket = WebSocketWire(world.site, f"{path}?EIO=3&transport=websocket{query}")
-        (opened,) = self.socket.messages()
-        self.eid = json.loads(opened[1:])["sid"]
+        (self.eid,) = list(world.server._engines[0 if path == "/socket.io/" else 1].sessions)[-1:]
+        self._opened = False
 
     def send(self, *packets) -> None:
         for packet in packets:
@@ -56,6 +56,10 @@ class OldClient:
         self.world.turn()
         packets = []
         for frame in self.socket.frames():
+            if not self._opened and frame.payload[:1] == b"0":
+                self._opened = True
+                assert json.loads(frame.payload[1:])["sid"] == self.eid
+                continue
             if frame.opcode == CLOSE:
                 packets.append("closed")
             elif frame.opcode == BINARY:
