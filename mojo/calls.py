@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutine
+from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -37,7 +38,10 @@ def run(
 
 def begun(result: Any) -> Any:
     """Let a coroutine begin, and give its Deferred; anything else as it is."""
-    return Deferred.fromCoroutine(result) if iscoroutine(result) else result
+    # Coroutines of Python functions are of this very type; others are asked for.
+    if type(result) is CoroutineType or iscoroutine(result):
+        return Deferred.fromCoroutine(result)
+    return result
 
 
 async def settled(result: Any) -> Any:

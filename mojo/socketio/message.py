@@ -70,7 +70,9 @@ class Message(ABC):
         if packets is None:
             packets = tuple(map(engine_message, self.pieces(namespace)))
             droppable = self.event is not None
-            for followers, packet in enumerate(reversed(packets)):
+            followers = len(packets)
+            for packet in packets:
+                followers -= 1
                 packet.compress = self.compress
                 packet.volatile = self.volatile
                 packet.droppable = droppable
