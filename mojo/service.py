@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from mojo.engineio.handshake import Origins
+from mojo.engineio.origins import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
 from mojo.errors import EventTableError, ProjectError
@@ -381,8 +381,6 @@ class MojoService(MultiService, BroadcastOperator):
 
     def _log_request(self, request: Request) -> None:
         path = request.path.decode("latin-1")
-        if path.rstrip("/") in self.mounts:
-            return
         _log.info(
             "{address} {method} {path} {status} {size}",
             address=self.proxies.peer(request).address,

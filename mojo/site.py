@@ -7,7 +7,7 @@ start, rather than a page that is never reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from mojo import dotted
 from mojo.engineio.handshake import Identify
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.resource import EngineResource
+from mojo.engineio.routes import follow
 from mojo.errors import ProjectError, SettingsError
 from mojo.project.app import App
 from mojo.settings import Settings, SocketIOSettings
@@ -54,6 +55,10 @@ class MountResource(Resource):
     def render(self, request: Request) -> Any:
         """Serve the path without a slash at its end."""
         return self.engine.render(request)
+
+    def follow(self, segments: Sequence[bytes]) -> IResource | None:
+        """Find what everybody finds; see `Signpost`."""
+        return self.engine if tuple(segments) in ((), (b"",)) else None
 
 
 class Root(Resource):
@@ -99,6 +104,14 @@ class Root(Resource):
             return self._fallback
         found: IResource = self._fallback.getChildWithDefault(name, request)
         return found
+
+    def follow(self, segments: Sequence[bytes]) -> IResource | None:
+        """Follow a path with a prefix; see `Signpost`."""
+        for length in range(min(len(segments), self._longest), 0, -1):
+            resource = self._prefixes.get(tuple(segments[:length]))
+            if resource is not None:
+                return follow(resource, segments[length:])
+        return None
 
 
 def make_mounts(

@@ -144,6 +144,7 @@ class LayerTests(SynchronousTestCase):
         for name in (
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
             "mojo.engineio.transports.fragments",
+            "mojo.engineio.head", "mojo.engineio.origins", "mojo.engineio.handshake",
             "mojo.engineio.versions", "mojo.engineio.version3", "mojo.engineio.jsonp",
             "mojo.engineio.transports.coding", "mojo.engineio.transports.deflate",
             "mojo.socketio.dialect",

@@ -22,6 +22,11 @@ _log = Logger()
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 
 
+def is_asked(options: EngineOptions) -> bool:
+    """Tell whether there is a hook at all: without, there is nothing to wait for."""
+    return options.allow_request is not None or options.generate_id is not None
+
+
 async def ask_whether_allowed(options: EngineOptions, handshake: Handshake) -> None:
     """
     Ask the hook ``allow_request``, if there is one.

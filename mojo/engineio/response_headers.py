@@ -96,6 +96,11 @@ class ResponseHeaders:
         self._initial = options.initial_headers
         self._every = options.headers
 
+    @property
+    def are_asked_for(self) -> bool:
+        """Whether the application has something to say about every response."""
+        return self._every is not None
+
     def of(self, facts: Facts, new_eid: str | None = None) -> HeaderPairs:
         """
         Give the headers of the response to a request.

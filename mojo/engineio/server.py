@@ -17,11 +17,11 @@ from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.handshake import (
     Handshake,
     Identify,
-    Origins,
     identify_nobody,
 )
 from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat
 from mojo.engineio.options import EngineOptions
+from mojo.engineio.origins import Origins
 from mojo.engineio.ports import CloseReason, Receiver, Transport
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.session import EngineSession

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mojo.engineio.handshake import Origins
+from mojo.engineio.origins import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.sessions.cookies import VisitorCookies
 from mojo.settings import Settings

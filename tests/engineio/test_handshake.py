@@ -4,7 +4,8 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.engineio.handshake import Identity, Origins, read_cookies
+from mojo.engineio.handshake import Identity, read_cookies
+from mojo.engineio.origins import Origins
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
 from tests.frames import WebSocketWire
 from tests.wire import Wire

@@ -430,6 +430,18 @@ class PauseTests(SynchronousTestCase):
         endpoint.session.resume()
         self.assertEqual(wire.answer().text, "ok")
 
+    def test_pipelined_post_after_resume(self) -> None:
+        """The POST before it is over when it is answered: they are not two at once."""
+        endpoint = Endpoint()
+        uri = endpoint.open_polling()
+        endpoint.session.pause()
+        wire = endpoint.wire()
+        post = http_request("POST", uri, body=b"4a")
+        wire.send(post + post)
+        endpoint.session.resume()
+        self.assertEqual(wire.read().count(b"200 OK"), 2)
+        self.assertEqual(endpoint.log, ["a", "a"])
+
     def test_heartbeat_rests(self) -> None:
         """A client whose answers are not read cannot be late with them."""
         endpoint = Endpoint()

@@ -1,5 +1,5 @@
 """
-The opening handshake of a WebSocket, checked on twisted.web's request.
+The opening handshake of a WebSocket, checked.
 
 Autobahn would parse the headers a second time, with other ideas about where a line ends
 (`str.splitlines` breaks at six more characters than HTTP does), and a value could then
@@ -13,23 +13,18 @@ from __future__ import annotations
 
 import re
 
-from twisted.web.server import Request
-
+from mojo.engineio.exchange import Exchange
+from mojo.engineio.head import Fields
 from mojo.engineio.transports.deflate import read_offers
 from mojo.errors import EngineError, EngineErrorCode
 
 # RFC 6455 section 4.2.1: 16 bytes in base64.
-_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
 # RFC 9110 section 5.6.2, the form of a subprotocol's name.
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def is_upgrade(request: Request) -> bool:
-    """Tell whether a request asks for a WebSocket."""
-    return b"websocket" in _tokens(request, b"upgrade")
-
-
-def check_upgrade(request: Request) -> None:
+def check_upgrade(exchange: Exchange) -> None:
     """
     Check the headers of an opening handshake (RFC 6455 section 4.2.1).
 
@@ -37,17 +32,18 @@ def check_upgrade(request: Request) -> None:
         EngineError: one of them is missing or malformed; 426 for another version of
             the protocol than 13.
     """
-    if request.method != b"GET" or request.clientproto != b"HTTP/1.1":
+    if exchange.method != b"GET" or exchange.version != b"HTTP/1.1":
         raise _bad_upgrade("not a GET in HTTP/1.1")
-    if b"upgrade" not in _tokens(request, b"connection"):
+    fields = exchange.read_head()
+    if "upgrade" not in _tokens(fields, "connection"):
         raise _bad_upgrade("no Connection: Upgrade")
-    if request.requestHeaders.getRawHeaders(b"sec-websocket-version") != [b"13"]:
-        request.setHeader(b"sec-websocket-version", b"13")
+    if fields.get("sec-websocket-version") != ("13",):
+        exchange.fields = exchange.fields.adding([(b"sec-websocket-version", b"13")])
         raise _bad_upgrade("Sec-WebSocket-Version is not 13", status=426)
-    keys = request.requestHeaders.getRawHeaders(b"sec-websocket-key") or []
+    keys = fields.get("sec-websocket-key", ())
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise _bad_upgrade("Sec-WebSocket-Key is not 16 bytes in base64")
-    names = _protocols(request)
+    names = _protocols(fields)
     if len(set(names)) != len(names) or not all(_TOKEN.fullmatch(name) for name in names):
         raise _bad_upgrade("malformed Sec-WebSocket-Protocol")
 
@@ -56,37 +52,37 @@ def _bad_upgrade(detail: str, status: int = 400) -> EngineError:
     return EngineError(EngineErrorCode.BAD_REQUEST, detail=detail, status=status)
 
 
-def _tokens(request: Request, name: bytes) -> list[bytes]:
-    values = request.requestHeaders.getRawHeaders(name, [])
-    return [token.strip().lower() for value in values for token in value.split(b",")]
+def _tokens(fields: Fields, name: str) -> list[str]:
+    return [token.strip().lower() for value in fields.get(name, ()) for token in value.split(",")]
 
 
-def _protocols(request: Request) -> list[bytes]:
-    values = request.requestHeaders.getRawHeaders(b"sec-websocket-protocol", [])
-    return [name.strip() for value in values for name in value.split(b",")]
+def _protocols(fields: Fields) -> list[str]:
+    values = fields.get("sec-websocket-protocol", ())
+    return [name.strip() for value in values for name in value.split(",")]
 
 
-def opening_handshake(request: Request, *, compress: bool) -> bytes:
+def opening_handshake(exchange: Exchange, *, compress: bool) -> bytes:
     """
     Build the request that Autobahn is shown.
 
     Args:
-        request: an upgrade request that passed `check_upgrade`.
+        exchange: an upgrade request that passed `check_upgrade`.
         compress: whether to pass on what the client offers of compression.
     """
-    (key,) = request.requestHeaders.getRawHeaders(b"sec-websocket-key", [])
+    fields = exchange.read_head()
+    (key,) = fields["sec-websocket-key"]
     lines = [
-        b"GET / HTTP/1.1",
-        b"Host: localhost",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Version: 13",
-        b"Sec-WebSocket-Key: " + key,
+        "GET / HTTP/1.1",
+        "Host: localhost",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: " + key,
     ]
-    names = _protocols(request)
+    names = _protocols(fields)
     if names:
-        lines.append(b"Sec-WebSocket-Protocol: " + b",".join(names))
-    headers = request.requestHeaders.getRawHeaders(b"sec-websocket-extensions", [])
-    if compress and (offers := read_offers(value.decode("latin-1") for value in headers)):
-        lines.append(b"Sec-WebSocket-Extensions: " + offers.encode("ascii"))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        lines.append("Sec-WebSocket-Protocol: " + ",".join(names))
+    headers = fields.get("sec-websocket-extensions", ())
+    if compress and (offers := read_offers(headers)):
+        lines.append("Sec-WebSocket-Extensions: " + offers)
+    return "\r\n".join([*lines, "", ""]).encode("ascii")

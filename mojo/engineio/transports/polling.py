@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.python.failure import Failure
-from twisted.web.server import Request
-
 from mojo.engineio import jsonp
+from mojo.engineio.asker import Asker
+from mojo.engineio.exchange import Exchange
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet, PacketType
 from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.stats import EngineStats
-from mojo.engineio.transports.coding import CODINGS, choose_coding
+from mojo.engineio.transports.coding import CODINGS
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import EngineError, EngineErrorCode, RemoteError
 
@@ -49,7 +48,8 @@ class PollingTransport:
         self._options = options
         self._stats = stats
         self._version = version
-        self._get: Request | None = None
+        self._get: Exchange | None = None
+        self._asker: Asker
         self._jsonp: str | None = None
         self._uploads = 0
         self._closed = False
@@ -61,21 +61,23 @@ class PollingTransport:
         """Whether a GET is waiting."""
         return self._get is not None
 
-    def poll(self, request: Request, jsonp_index: str | None = None) -> None:
+    def poll(self, exchange: Exchange, asker: Asker, jsonp_index: str | None = None) -> None:
         """
         Take a GET, which waits here until there are packets for it.
 
         Args:
-            request: the GET.
+            exchange: the GET.
+            asker: whose it is.
             jsonp_index: the number of the page's function, if the answer is a script.
         Raises:
             EngineError: another GET is waiting; the session has then failed.
         """
         if self._get is not None:
             self._fail("two GET requests at once")
-        self._get = request
+        self._get = exchange
+        self._asker = asker
         self._jsonp = jsonp_index
-        request.notifyFinish().addErrback(self._get_aborted, request)
+        exchange.when_over = self._get_over
         self.owner.transport_ready()
 
     def begin_upload(self) -> None:
@@ -92,6 +94,10 @@ class PollingTransport:
     def end_upload(self) -> None:
         """Note that a POST was answered, or broke off."""
         self._uploads -= 1
+
+    def upload_over(self, exchange: Exchange, broke_off: bool) -> None:
+        """See `Exchange.when_over`."""
+        self.end_upload()
 
     def receive(self, packets: Iterable[Packet], answer: Callable[[], None]) -> None:
         """
@@ -117,8 +123,8 @@ class PollingTransport:
 
     def write(self, packets: list[Packet]) -> int:
         """Answer the waiting GET; see `Transport`."""
-        request, self._get = self._get, None
-        assert request is not None
+        exchange, self._get = self._get, None
+        assert exchange is not None
         if len(packets) > 1 and packets[-1].type is PacketType.CLOSE:
             # It has the next GET to itself: the official client acts on a close at once, and
             # on the messages before it in the same payload when it is too late for them.
@@ -133,19 +139,16 @@ class PollingTransport:
         if index is not None:
             body = jsonp.wrap(index, body)
             content_type = b"text/javascript; charset=UTF-8"
-        request.setHeader(b"content-type", content_type)
+        coding = None
         threshold = self._options.http_compression
         # A body is compressed if any packet in it may be: the other packets are in it too.
         if threshold and len(body) >= threshold and any(p.compress for p in packets[:taken]):
-            request.responseHeaders.addRawHeader(b"vary", b"Accept-Encoding")
-            coding = choose_coding((request.getHeader(b"accept-encoding") or b"").decode("latin-1"))
+            exchange.fields = exchange.fields.adding([(b"vary", b"Accept-Encoding")])
+            coding = self._asker.coding
             if coding is not None:
                 body = CODINGS[coding](body)
-                request.setHeader(b"content-encoding", coding.encode("ascii"))
         self._stats.bytes_sent += len(body)
-        request.setHeader(b"content-length", b"%d" % len(body))
-        request.write(body)
-        request.finish()
+        exchange.answer(200, content_type, body, coding)
         return taken
 
     def nudge(self) -> None:
@@ -174,8 +177,8 @@ class PollingTransport:
         if answer is not None:
             answer()
 
-    def _get_aborted(self, failure: Failure, request: Request) -> None:
-        if self._get is request:
+    def _get_over(self, exchange: Exchange, broke_off: bool) -> None:
+        if broke_off and self._get is exchange:
             self._get = None
             self.owner.transport_lost(self, CloseReason.TRANSPORT_ERROR)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.web.server import Request
 
-from mojo.engineio.site import EngineChannel
+from mojo.engineio.channel import EngineChannel
+from mojo.engineio.exchange import Exchange
 
 
-def take_over(request: Request, protocol: Any) -> bytes:
+def take_over(exchange: Exchange, protocol: Any) -> bytes:
     """
     Put the WebSocket in the HTTP channel's place on its transport.
 
@@ -23,7 +23,7 @@ def take_over(request: Request, protocol: Any) -> bytes:
         What the client sent while its request was waiting for an answer, which is the
         protocol's to read.
     """
-    channel: Any = request.channel
+    channel: Any = exchange.channel
     if isinstance(channel, EngineChannel):
         channel.taken_over()
     transport, channel.transport = channel.transport, None

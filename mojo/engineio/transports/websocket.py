@@ -18,10 +18,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.server import Request
 from zope.interface import implementer
 
 from mojo.engineio.deadlines import Deadlines
+from mojo.engineio.exchange import Exchange
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason, TransportOwner
@@ -356,7 +356,7 @@ class WebSocketFactory(WebSocketServerFactory):
 
     def accept(
         self,
-        request: Request,
+        exchange: Exchange,
         owner: TransportOwner,
         version: Version = VERSION_4,
         headers: Sequence[tuple[str, str]] = (),
@@ -365,8 +365,8 @@ class WebSocketFactory(WebSocketServerFactory):
         Take the connection of a request over and complete the opening handshake.
 
         Args:
-            request: an upgrade request that passed `check_upgrade`; it must not be
-                written to afterwards.
+            exchange: an upgrade request that passed `check_upgrade`; it must not be
+                answered afterwards.
             owner: whom the transport reports to.
             version: the session's version of the protocol.
             headers: more headers of the response, which were checked.
@@ -376,8 +376,8 @@ class WebSocketFactory(WebSocketServerFactory):
         transport.owner = owner
         transport.version = version
         transport.response_headers = headers
-        transport.early = take_over(request, transport)
-        transport.dataReceived(opening_handshake(request, compress=self.deflate is not None))
+        transport.early = take_over(exchange, transport)
+        transport.dataReceived(opening_handshake(exchange, compress=self.deflate is not None))
         transport.opened()
         return transport
 

@@ -1,0 +1,53 @@
+"""Headers of answers, put together once for many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from twisted.web.http_headers import Headers
+
+
+class AnswerFields:
+    """
+    Some headers of an answer; never changed once they were made.
+
+    twisted.web has the last word on how names are spelled and what a value may hold, also
+    for answers that go past it.
+
+    Args:
+        pairs: names and values.
+
+    Attributes:
+        pairs: the same, as twisted.web orders and spells them.
+        wire: their bytes.
+    """
+
+    __slots__ = ("pairs", "wire")
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        headers = Headers()
+        for name, value in pairs:
+            headers.addRawHeader(name, value)
+        self.pairs: Sequence[tuple[bytes, bytes]] = [
+            (name, value) for name, values in headers.getAllRawHeaders() for value in values
+        ]
+        self.wire = b"".join(b"%b: %b\r\n" % pair for pair in self.pairs)
+
+    def adding(self, pairs: Iterable[tuple[bytes, bytes]]) -> AnswerFields:
+        """Give these and others, which do not replace those of the same names."""
+        return AnswerFields([*self.pairs, *pairs])
+
+    def with_hooks(self, pairs: Sequence[tuple[str, str]]) -> AnswerFields:
+        """
+        Give these and what the application says, which is stronger.
+
+        Args:
+            pairs: see `mojo.engineio.response_headers`; names are lower-case.
+        """
+        if not pairs:
+            return self
+        replaced = {name.encode("ascii") for name, _ in pairs} - {b"set-cookie", b"vary"}
+        kept = [pair for pair in self.pairs if pair[0].lower() not in replaced]
+        return AnswerFields(
+            [*kept, *((name.encode("ascii"), value.encode("ascii")) for name, value in pairs)]
+        )

@@ -1,0 +1,189 @@
+"""
+Who is asking: what the headers of a request say, apart from its URL.
+
+A client repeats its headers from one long-polling request to the next, byte for byte, so
+that what follows from them is found once and kept with the connection.  Whatever is here
+follows from those bytes, the connection and the options of the server, and from nothing
+that changes while the connection lasts: what depends on the time, as the age of a cookie
+does, is never kept.
+"""
+
+from __future__ import annotations
+
+from mojo.engineio.answers import AnswerFields
+from mojo.engineio.handshake import (
+    ANONYMOUS,
+    Facts,
+    Handshake,
+    Identify,
+    read_cookies,
+)
+from mojo.engineio.head import Fields, read_fields, single
+from mojo.engineio.origins import Origins, script_origin
+from mojo.engineio.proxies import Peer
+from mojo.engineio.transports.coding import choose_coding
+from mojo.errors import EngineError, EngineErrorCode
+
+_SECURITY = AnswerFields([(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")])
+
+
+class Asker:
+    """
+    What a request's headers say.
+
+    Args:
+        head: the header fields as they came, see `mojo.engineio.head`.
+        fields: the same, read.
+        peer: the client, past trusted proxies.
+        origins: the server's.
+        is_script: whether it is a JSONP request, whose origin is shown in another way.
+    Raises:
+        EngineError: an ``Origin`` or a ``Host`` that comes twice.
+
+    Attributes:
+        address: the client's IP address, or ``"unix"``.
+        secure: whether the client came by https or wss.
+        origin: see `Facts.origin`.
+        cookies: the ``Cookie`` headers.
+        is_binary: whether the body is said to be ``application/octet-stream``.
+        is_upgrade: whether a WebSocket is asked for.
+        answer_fields: headers of every answer.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_coding",
+        "_is_trusted",
+        "_owned",
+        "_refusal",
+        "address",
+        "answer_fields",
+        "cookies",
+        "head",
+        "is_binary",
+        "is_upgrade",
+        "origin",
+        "secure",
+    )
+
+    def __init__(
+        self, head: bytes, fields: Fields, peer: Peer, origins: Origins, *, is_script: bool = False
+    ) -> None:
+        self.head = head
+        self.address, self.secure = peer
+        origin = single(fields, "origin")
+        if origin is None and is_script:
+            origin = script_origin(fields)
+        host = single(fields, "host") or ""
+        self.origin = origin
+        self.cookies = fields.get("cookie", ())
+        content_type = fields.get("content-type", ("",))[-1]
+        self.is_binary = content_type.split(";")[0].strip().lower() == "application/octet-stream"
+        self.is_upgrade = any(
+            token.strip().lower() == "websocket"
+            for value in fields.get("upgrade", ())
+            for token in value.split(",")
+        )
+        self._accepted: str | None = fields.get("accept-encoding", ("",))[-1]
+        self._coding: str | None = None
+        self.answer_fields = _SECURITY
+        self._is_trusted = origins.trusts(origin, host, self.secure)
+        self._refusal = (
+            ""
+            if origins.admits(origin, host, self.secure)
+            else _expected(origin, host, self.secure, origins)
+        )
+        self._owned: Handshake | None = None
+        if origin is not None and not self._refusal:
+            self.answer_fields = self._with_cors(origin)
+
+    def _with_cors(self, origin: str) -> AnswerFields:
+        pairs = [(b"access-control-allow-origin", origin.encode("latin-1"))]
+        if self._is_trusted:
+            pairs.append((b"access-control-allow-credentials", b"true"))
+        return _SECURITY.adding([*pairs, (b"vary", b"Origin")])
+
+    @property
+    def coding(self) -> str | None:
+        """The coding that a long answer should have; see `choose_coding`."""
+        if self._accepted is not None:
+            self._coding, self._accepted = choose_coding(self._accepted), None
+        return self._coding
+
+    def check_origin(self) -> None:
+        """
+        Check that a page of that origin may connect.
+
+        Raises:
+            EngineError: it may not; the detail lists those that may.
+        """
+        if self._refusal:
+            raise EngineError(
+                EngineErrorCode.FORBIDDEN, message="Origin not allowed", detail=self._refusal
+            )
+
+    def check_owner(self, handshake: Handshake, identify: Identify) -> None:
+        """
+        Refuse a request for a visitor's session that comes from somebody else.
+
+        The id in the URL is a secret, but URLs end up in logs: whoever found one
+        there must not be able to read a visitor's messages.  A browser sends its
+        cookies with every request; there are clients (python-socketio's) that send
+        them with the first alone, and those must come from the same address.  The
+        session itself is left alone.
+
+        Args:
+            handshake: of the session.
+            identify: tells from a request's cookies who the visitor is.
+        Raises:
+            EngineError: it comes from somebody else.
+        """
+        owner = handshake.session_id or handshake.user_id
+        if owner is None or self._owned is handshake:
+            return
+        if self.cookies == handshake.headers.get("cookie", ()):
+            # The same for ever, other than what `identify` says, which is asked each time.
+            self._owned = handshake
+            return
+        identity = identify(read_cookies(self.cookies))
+        # A visitor without a session is known by the login alone.
+        asking = identity.user_id if handshake.session_id is None else identity.session_id
+        if asking is None and self.address == handshake.address:
+            return
+        if asking != owner:
+            raise EngineError(
+                EngineErrorCode.FORBIDDEN, detail="the session belongs to another visitor"
+            )
+
+    def of_script(self, origins: Origins) -> Asker:
+        """Give the same for a JSONP request, whose page is shown by other headers."""
+        peer = Peer(self.address, self.secure)
+        return Asker(self.head, read_fields(self.head), peer, origins, is_script=True)
+
+    def facts(self, uri: bytes) -> Facts:
+        """Give what a request says, for the application."""
+        return Facts(uri, self.head, self.address, self.secure)
+
+    def handshake(self, uri: bytes, identify: Identify, now: float, protocol: int) -> Handshake:
+        """
+        Give the facts of a request that opens a session, with who the visitor is.
+
+        The cookies of a page that is let in by ``"*"`` alone are not believed: they are
+        its visitor's, but the page is anybody's.
+        """
+        identity = identify(read_cookies(self.cookies)) if self._is_trusted else ANONYMOUS
+        return Handshake(
+            uri,
+            self.head,
+            self.address,
+            self.secure,
+            identity=identity,
+            issued=now,
+            protocol=protocol,
+        )
+
+
+def _expected(origin: str | None, host: str, secure: bool, origins: Origins) -> str:
+    scheme = "https" if secure else "http"
+    expected = ", ".join((f"{scheme}://{host}", *origins.listed))
+    return f"origin {origin!r} is not one of {expected}"

@@ -1,0 +1,390 @@
+"""
+One HTTP connection: limits and deadlines at header time, and a way past twisted.web.
+
+A connection reads with two eyes.  What is plain (`mojo.engineio.plain`) is handed to its
+mount at once; everything else goes through twisted.web's parser, which judges a request here
+when its headers are in.  Only between two requests of which the first was answered may the one
+take over from the other, so that answers leave in the order in which requests came.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+
+from mojo.engineio.deadlines import Deadlines
+from mojo.engineio.exchange import Exchange
+from mojo.engineio.forms import read_form
+from mojo.engineio.handshake import read_query
+from mojo.engineio.head import Fields
+from mojo.engineio.plain import KnownHead, PlainExchange, PlainMount, read_plain
+from mojo.engineio.proxies import address_of
+from mojo.engineio.transports.closing import close_for_writing
+from mojo.errors import EngineError, HeadTooLongError, PayloadTooLongError, RemoteError
+
+_log = Logger()
+
+#: Seconds for a request's headers, and between two requests of a connection.
+HEADER_SECONDS = 60.0
+#: Seconds for a request's body.
+BODY_SECONDS = 120.0
+#: Bytes of a refused request that are read and thrown away, so that its sender gets
+#: to read the answer before the connection goes.
+_LINGER_BYTES = 1_000_000
+# Bytes that are kept of what a client sends before its last request was answered.
+_EAGER_BYTES = 16_384
+
+_FORM_METHODS = (b"POST", b"PUT", b"PATCH")
+
+
+class Mount(Protocol):
+    """A resource that wants to know of a request before its body."""
+
+    max_body: int
+
+    def upload_begins(self, query: Fields) -> Callable[[], None] | None:
+        """
+        Note that the headers of a POST are in, and that it has a body.
+
+        Args:
+            query: the fields of its query.
+        Returns:
+            What to call when it was answered, or has broken off.
+        Raises:
+            RemoteError: the request is refused, and the connection shall end.
+        """
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer a request, now or later."""
+
+
+class ChannelHome(Protocol):
+    """
+    What a connection needs of its site.
+
+    Attributes:
+        channels: the connections.
+        deadlines: those who wait, by the seconds for which they do.
+        max_body: most bytes of a request body that is for no mount.
+        plain_mounts: the mounts by their paths as they are usually written.
+    """
+
+    channels: set[EngineChannel]
+    deadlines: Mapping[float, Deadlines[EngineChannel]]
+    max_body: int
+    plain_mounts: Mapping[bytes, PlainMount]
+
+    @property
+    def stamp(self) -> bytes:
+        """The headers with which twisted.web begins each answer."""
+
+    def mount_at(self, path: bytes) -> Mount | None:
+        """Give the mount at a path, with or without the slash at the end."""
+
+    def leads_to(self, path: bytes, mount: PlainMount) -> bool:
+        """Tell whether everybody who asks for a path of a mount may get there."""
+
+    def channel_gone(self, channel: EngineChannel) -> None:
+        """Forget a connection that is gone, or no longer one of HTTP."""
+
+
+class EngineRequest(Request):
+    """
+    A request whose body is measured as it comes.
+
+    Attributes:
+        upload_announced: whether a mount was told of the body beforehand.
+        body_left: bytes of body that may still come.
+    """
+
+    channel: EngineChannel
+    upload_announced = False
+    body_left: float = 0.0
+    _upload_ended: Callable[[], None] | None = None
+
+    def announce(self, mount: Mount, uri: bytes) -> None:
+        """
+        Tell a mount that a body is on its way.
+
+        Raises:
+            RemoteError: see `Mount.upload_begins`.
+        """
+        try:
+            query = read_query(uri)
+        except EngineError:
+            return  # which `Mount.serve` will say again
+        self._upload_ended = mount.upload_begins(query)
+        self.upload_announced = self._upload_ended is not None
+        self.notifyFinish().addErrback(lambda _: self._end_upload())
+
+    def finish(self) -> None:
+        """Be answered; what follows may be the next request of the connection."""
+        self._end_upload()
+        super().finish()
+
+    def _end_upload(self) -> None:
+        ended, self._upload_ended = self._upload_ended, None
+        if ended is not None:
+            ended()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a piece of the body, unless that is too much."""
+        self.body_left -= len(data)
+        if self.body_left < 0:
+            self.channel.refuse(PayloadTooLongError("request body too long"))
+        else:
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        """Read the form that came, if one did, and find the resource."""
+        if self.method in _FORM_METHODS and self.channel.site.mount_at(self.path) is None:
+            try:
+                self._read_form()
+            except RemoteError as exc:
+                _log_refusal(self.channel, exc)
+                self.setResponseCode(exc.status)
+                self.setHeader(b"content-length", b"0")
+                self.finish()
+                return
+        super().process()
+
+    def _read_form(self) -> None:
+        kind = self.getHeader(b"content-type")
+        if kind and self.content is not None and self.args is not None:
+            length = self.content.seek(0, os.SEEK_END)
+            self.content.seek(0)
+            self.args.update(read_form(kind.decode("latin-1"), self.content, length))
+            self.content.seek(0)
+
+
+class EngineChannel(HTTPChannel):
+    """
+    One HTTP connection; its requests are `EngineRequest`, or plain.
+
+    Attributes:
+        plain: the plain request that is under way, if one is.
+    """
+
+    site: ChannelHome
+    transport: Any
+    _linger_left: int | None = None
+    _abortingCall: IDelayedCall | None = None
+    _waitingForTransport = False
+    timeOut: float | None  # type: ignore[assignment]
+    # Whether twisted.web's parser is between two requests, and has not seen a byte of the next.
+    _between = True
+    plain: PlainExchange | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[bytes, KnownHead] = {}
+        self._ahead: list[bytes] = []
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        self.site.channels.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget a connection that is gone."""
+        self._forget()
+        super().connectionLost(reason)
+        plain, self.plain = self.plain, None
+        if plain is not None:
+            plain.end(broke_off=True)
+
+    def taken_over(self) -> None:
+        """
+        Forget a connection that is a WebSocket from now on.
+
+        What came after its request is left in ``_dataBuffer``, as twisted.web would.
+        """
+        self._forget()
+        self.plain = None
+        self._known.clear()
+        self._dataBuffer, self._ahead = [*self._dataBuffer, *self._ahead], []
+
+    def _forget(self) -> None:
+        self.setTimeout(None)
+        self.site.channel_gone(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read requests, or wait for the sender of a refused one to read our answer."""
+        if self._between:
+            self._between = False
+            request = read_plain(data, self.site, self._known)
+            if request is not None:
+                self._serve(PlainExchange(self, request), request.head.mount)
+                return
+        if self._linger_left is not None:
+            self._linger_left -= len(data)
+            if self._linger_left < 0:
+                self.transport.abortConnection()
+        elif self.plain is not None:
+            self._ahead.append(data)
+            if sum(map(len, self._ahead)) > _EAGER_BYTES:
+                self.transport.pauseProducing()
+        else:
+            super().dataReceived(data)
+
+    def _serve(self, exchange: PlainExchange, mount: PlainMount) -> None:
+        self.plain = exchange
+        try:
+            exchange.announce()
+        except RemoteError as exc:
+            self.setTimeout(BODY_SECONDS)
+            self.refuse(exc)
+            return
+        mount.serve(exchange)
+        if self.plain is exchange:
+            # It waits, as a GET for packets, for as long as it takes.
+            self.setTimeout(None)
+
+    def requestDone(self, request: http.Request) -> None:
+        """Go on after an answer of twisted.web's."""
+        ahead = any(self._dataBuffer)
+        self._savedTimeOut = HEADER_SECONDS  # not the body's, which it would give again
+        super().requestDone(request)
+        # Private names: without them no second request of a connection is plain.
+        self._between = bool(self.persistent) and not ahead and not getattr(self, "_buffer", True)
+
+    def exchange_over(self) -> None:
+        """Go on after the answer to a plain request; see `PlainHost`."""
+        plain, self.plain = self.plain, None
+        assert plain is not None
+        if plain.closes:
+            self.persistent = 0
+            self.loseConnection()
+            return
+        self.setTimeout(HEADER_SECONDS)
+        if self._ahead:
+            data, self._ahead = b"".join(self._ahead), []
+            if not self._waitingForTransport:
+                self.transport.resumeProducing()
+            # Whoever sends ahead of the answers is not plain.
+            super().dataReceived(data)
+        else:
+            self._between = True
+
+    # -- PlainHost ------------------------------------------------------------
+
+    @property
+    def transport_address(self) -> str:
+        """The address of the other end."""
+        return address_of(self.getPeer())
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is TLS."""
+        return bool(self.isSecure())
+
+    @property
+    def stamp(self) -> bytes:
+        """The headers with which each answer begins."""
+        return self.site.stamp
+
+    # -- deadlines --------------------------------------------------------------
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """
+        Wait for so many seconds, or no more.
+
+        twisted.web would make a timer for each request, and cancel it, in 9 µs; to be put into
+        the queue of all connections takes 1.
+        """
+        before, self.timeOut = self.timeOut, period
+        if before is not None and before != period:
+            self.site.deadlines[before].stop(self)
+        if period is not None:
+            self.site.deadlines[period].start(self)
+        return before
+
+    def resetTimeout(self) -> None:
+        """Nothing: a byte does not renew a request's deadline."""
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a request's head, unless the request was refused."""
+        if self._linger_left is None:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Say that a line is too long; twisted.web would close without a word."""
+        self.refuse(HeadTooLongError(f"a line of more than {self.MAX_LENGTH} bytes"))
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a header; a length of more digits than Python reads is one too long."""
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            self.refuse(PayloadTooLongError("request body of more bytes than can be counted"))
+            return False
+
+    def allHeadersReceived(self) -> None:
+        """Judge the request, if it has a body."""
+        super().allHeadersReceived()
+        if self.length == 0:
+            return
+        self.setTimeout(BODY_SECONDS)
+        request = self.requests[-1]
+        # Private names of twisted.web; without them the general limit holds and a
+        # mount hears of the request when it is complete.
+        uri = getattr(self, "_path", b"")
+        method = getattr(self, "_command", b"")
+        mount = self.site.mount_at(uri.partition(b"?")[0])
+        request.body_left = self.site.max_body if mount is None else mount.max_body
+        try:
+            if self.length is not None and self.length > request.body_left:
+                raise PayloadTooLongError(f"request body of {self.length} bytes")
+            if mount is not None and method == b"POST":
+                request.announce(mount, uri)
+        except RemoteError as exc:
+            self.refuse(exc)
+
+    def refuse(self, error: RemoteError) -> None:
+        """Answer the request that is being read, and read no more of it."""
+        if self._linger_left is not None:
+            return
+        _log_refusal(self, error)
+        self._linger_left = _LINGER_BYTES
+        reason = HTTPStatus(error.status).phrase.encode("ascii")
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            % (error.status, reason)
+        )
+        close_for_writing(self.transport)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a piece of a body, unless the request was refused."""
+        if self._linger_left is None:
+            super().rawDataReceived(data)
+
+    def timeoutConnection(self) -> None:
+        """Close without the log line per idle client that twisted.web writes."""
+        if self.requests and self._linger_left is None:
+            _log.info("{address} was too slow", address=getattr(self.getPeer(), "host", "unix"))
+        self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        self.loseConnection()
+
+    def forceAbortClient(self) -> None:
+        """Give up on a client that does not let go."""
+        self._abortingCall = None
+        self.transport.abortConnection()
+
+
+def _log_refusal(channel: EngineChannel, error: RemoteError) -> None:
+    _log.info(
+        "refused a request from {address}: {status} {error}",
+        address=getattr(channel.getPeer(), "host", "unix"),
+        status=error.status,
+        error=str(error),
+    )

@@ -1,0 +1,175 @@
+"""
+One request and its answer, whichever way it came.
+
+There are two carriers of one: `WebExchange`, around a request of twisted.web, and
+`mojo.engineio.plain.PlainExchange`, which is read from the bytes of a connection.  What a
+mount does with an `Exchange` is the same for both, and so are the bytes of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from mojo.engineio.answers import AnswerFields
+from mojo.engineio.asker import Asker
+from mojo.engineio.handshake import read_query
+from mojo.engineio.head import Fields, read_fields, write_head
+from mojo.engineio.proxies import address_of
+
+NO_FIELDS = AnswerFields(())
+
+#: Makes an `Asker` of a head, of the address of the connection and of whether it is TLS.
+Judge = Callable[[bytes, str, bool], Asker]
+
+
+class Exchange(Protocol):
+    """
+    A request that is to be answered once, unless its client leaves before.
+
+    Attributes:
+        method: the request's method.
+        uri: its target, as it came.
+        version: ``b"HTTP/1.1"``, or an older one.
+        fields: headers of the answer, apart from those of its body.
+        over: whether it was answered, or its client has left; it must not be answered then.
+        when_over: called with it, and with whether its client left before the answer.
+        upload_announced: whether a mount was told of the body beforehand.
+        channel: the HTTP connection, for a WebSocket that takes it over.
+        transport_address: the address of the other end of the connection.
+    """
+
+    method: bytes
+    uri: bytes
+    version: bytes
+    fields: AnswerFields
+    over: bool
+    when_over: Callable[[Exchange, bool], None] | None
+    upload_announced: bool
+
+    @property
+    def channel(self) -> Any:
+        """See above."""
+
+    @property
+    def transport_address(self) -> str:
+        """See above."""
+
+    @property
+    def query(self) -> Fields:
+        """
+        The fields of its query; read once.
+
+        Raises:
+            EngineError: see `read_query`.
+        """
+
+    def read_head(self) -> Fields:
+        """Read the header fields once more, for what is rarely asked of them."""
+
+    def asker(self, judge: Judge) -> Asker:
+        """
+        Tell who is asking.
+
+        Raises:
+            EngineError: the headers are malformed.
+        """
+
+    def read_body(self, limit: int) -> bytes:
+        """Give the body, or its first ``limit`` bytes."""
+
+    def answer(
+        self, status: int, content_type: bytes, body: bytes, coding: str | None = None
+    ) -> None:
+        """
+        Answer, and be over.
+
+        Args:
+            status: an HTTP status.
+            content_type: of the body.
+            body: all of it.
+            coding: how it was compressed, if it was.
+        """
+
+
+class WebExchange:
+    """
+    An `Exchange` by way of twisted.web.
+
+    Args:
+        request: a request that is complete.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._query: Fields | None = None
+        self.method: bytes = request.method
+        self.uri: bytes = request.uri
+        self.version: bytes = request.clientproto
+        self.fields = NO_FIELDS
+        self.over = False
+        self.when_over: Callable[[Exchange, bool], None] | None = None
+        self.upload_announced: bool = getattr(request, "upload_announced", False)
+        request.notifyFinish().addErrback(self._broke_off)
+
+    @property
+    def channel(self) -> Any:
+        """See `Exchange`."""
+        return self._request.channel
+
+    @property
+    def transport_address(self) -> str:
+        """See `Exchange`."""
+        return address_of(self._request.getClientAddress())
+
+    @property
+    def query(self) -> Fields:
+        """See `Exchange`."""
+        if self._query is None:
+            self._query = read_query(self.uri)
+        return self._query
+
+    def _head(self) -> bytes:
+        return write_head(self._request.requestHeaders.getAllRawHeaders())
+
+    def read_head(self) -> Fields:
+        """See `Exchange`."""
+        return read_fields(self._head())
+
+    def asker(self, judge: Judge) -> Asker:
+        """See `Exchange`."""
+        return judge(self._head(), self.transport_address, bool(self._request.isSecure()))
+
+    def read_body(self, limit: int) -> bytes:
+        """See `Exchange`."""
+        assert self._request.content is not None
+        body: bytes = self._request.content.read(limit)
+        return body
+
+    def answer(
+        self, status: int, content_type: bytes, body: bytes, coding: str | None = None
+    ) -> None:
+        """See `Exchange`."""
+        request = self._request
+        request.setResponseCode(status)
+        for name, value in self.fields.pairs:
+            request.responseHeaders.addRawHeader(name, value)
+        request.setHeader(b"content-type", content_type)
+        if coding is not None:
+            request.setHeader(b"content-encoding", coding.encode("ascii"))
+        request.setHeader(b"content-length", b"%d" % len(body))
+        request.write(body)
+        # Before it is finished: that may begin with the next request of the connection.
+        self._end(broke_off=False)
+        request.finish()
+
+    def _broke_off(self, _: Failure) -> None:
+        self._end(broke_off=True)
+
+    def _end(self, *, broke_off: bool) -> None:
+        self.over = True
+        if self.when_over is not None:
+            self.when_over(self, broke_off)
