@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 import time
 from pathlib import Path
 
-from bench.drawing import draw_ratios
+from bench.drawing import draw_curves, draw_ratios
 from bench.machine import (
     Missing,
     compile_load,
@@ -23,12 +22,16 @@ from bench.machine import (
 )
 from bench.report import notes, table, write_json
 from bench.runs import Plan, measure
+from bench.scaling import curves
 from bench.servers import PROJECT, SERVERS
 from bench.workloads import WORKLOADS
+from mojo.project.loader import load_project
 from mojo.sessions.cookies import SESSION_ID, new_session_id
 from mojo.sessions.signer import Signer
 
 VISITORS = 10_000
+#: What ``--only`` calls the curves of `bench.scaling`.
+CURVES = "curves"
 
 
 def main() -> int:
@@ -62,13 +65,17 @@ def main() -> int:
         "rounds": options.rounds,
         "seconds": options.seconds,
     }
-    results = measure(plan, [WORKLOADS[name] for name in options.only], options.servers, _tell)
+    workloads = [WORKLOADS[name] for name in options.only if name != CURVES]
+    results = measure(plan, workloads, options.servers, _tell)
+    grown = curves(_tell) if CURVES in options.only else {}
     options.output.mkdir(parents=True, exist_ok=True)
-    write_json(options.output / "bench.json", results, facts, {})
-    (options.output / "ratios.svg").write_text(draw_ratios(results))
-    print()
-    print(table(results))
-    print(notes(results))
+    write_json(options.output / "bench.json", results, facts, grown)
+    if results:
+        (options.output / "ratios.svg").write_text(draw_ratios(results))
+    if grown:
+        (options.output / "curves.svg").write_text(draw_curves(grown))
+    if results:
+        print(f"\n{table(results)}\n{notes(results)}")
     print(f"kept in {options.output}")
     return 1 if any(result.discarded for result in results) else 0
 
@@ -76,8 +83,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     add = parser.add_argument
-    add("--only", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), metavar="WORKLOAD",
-        help=f"some workloads: {', '.join(WORKLOADS)}")  # fmt: skip
+    names = [*WORKLOADS, CURVES]
+    add("--only", nargs="+", choices=names, default=names, metavar="WORKLOAD",
+        help=f"some workloads: {', '.join(names)}")  # fmt: skip
     add("--servers", nargs="+", choices=SERVERS, metavar="SERVER",
         default=["mojo", "node", "uvicorn", "aiohttp", "autobahn"],
         help=f"some servers: {', '.join(SERVERS)}")  # fmt: skip
@@ -101,11 +109,7 @@ def _needs(options: argparse.Namespace, *names: str) -> bool:
 
 def _bake(cache: Path) -> Path:
     """Make a cookie for each of many visitors, as the project's own pages would."""
-    spec = importlib.util.spec_from_file_location("bench_settings", PROJECT / "settings.py")
-    assert spec is not None and spec.loader is not None
-    settings = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(settings)
-    signer = Signer(settings.COOKIE_SECRET)
+    signer = Signer(load_project(PROJECT).settings.cookie_secret)
     now = time.time()
     path = cache / "cookies.txt"
     with path.open("w") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from bench.report import ratios
@@ -16,6 +16,13 @@ COLOURS = {
     "uvicorn": "#1971c2",
     "aiohttp": "#74c0fc",
     "autobahn": "#868e96",
+}
+_CURVE_COLOURS = {
+    "broadcast": "#d9480f",
+    "join": "#1971c2",
+    "leave": "#2f9e44",
+    "disconnect": "#868e96",
+    "heartbeat": "#ae3ec9",
 }
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:#333}.t{font-weight:bold}.g{stroke:#bbb}"
@@ -68,6 +75,52 @@ def draw_ratios(results: Sequence[Result]) -> str:
             f'<text x="{x(tick):.1f}" y="24" text-anchor="middle">{tick:g} x</text>'
         )
     return _svg(left + width + 150, y + 10, rules + parts)
+
+
+def draw_curves(curves: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> str:
+    """
+    Draw what an operation costs for some sizes: one panel for each kind of size.
+
+    Args:
+        curves: microseconds by size, for each operation and kind of size.
+    """
+    costs = [cost for panel in curves.values() for line in panel.values() for _, cost in line]
+    low, high = min(0.5, *costs), max(50.0, *costs)
+    width, height, top = 330, 240, 40
+    parts: list[str] = []
+
+    def y(cost: float) -> float:
+        return top + height * math.log(high / cost) / math.log(high / low)
+
+    for number, (kind, panel) in enumerate(curves.items()):
+        left = 50 + number * (width + 110)
+        sizes = [size for line in panel.values() for size, _ in line]
+        span = math.log(max(sizes) / min(sizes))
+
+        def x(size: int, left: int = left, first: int = min(sizes), span: float = span) -> float:
+            return left + width * math.log(size / first) / span
+
+        parts.append(f'<text class="t" x="{left}" y="20">µs, by number of {escape(kind)}</text>')
+        parts += [
+            f'<line class="g" x1="{left}" x2="{left + width}" y1="{y(tick):.1f}" '
+            f'y2="{y(tick):.1f}"/><text x="{left - 6}" y="{y(tick) + 4:.1f}" '
+            f'text-anchor="end">{tick:g}</text>'
+            for tick in _ticks(low, high)
+        ]
+        parts += [
+            f'<text x="{x(size):.1f}" y="{top + height + 18}" text-anchor="middle">{size:,}</text>'
+            for size in sorted(set(sizes))
+        ]
+        below = 0.0
+        for name, line in sorted(panel.items(), key=lambda item: -item[1][-1][1]):
+            points = " ".join(f"{x(size):.1f},{y(cost):.1f}" for size, cost in line)
+            # Labels of lines that end together are put below each other.
+            below = max(y(line[-1][1]) + 4, below + 13)
+            parts.append(
+                f'<polyline points="{points}" fill="none" stroke="{_CURVE_COLOURS[name]}" '
+                f'stroke-width="2"/><text x="{left + width + 6}" y="{below:.1f}">{name}</text>'
+            )
+    return _svg(len(curves) * (width + 110) + 40, top + height + 30, parts)
 
 
 def _ticks(low: float, high: float) -> list[float]:

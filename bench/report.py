@@ -128,4 +128,4 @@ def _rst(rows: Sequence[Sequence[str]]) -> str:
     lines = ["  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
     # An empty first cell would join the row to the one before it.
     lines = [f"\\{line[1:]}" if line.startswith("  ") and widths[0] > 1 else line for line in lines]
-    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
+    return "\n".join(line.rstrip() for line in [rule, lines[0], rule, *lines[1:], rule])

@@ -69,7 +69,7 @@ typedef struct {
 typedef struct {
     int port, pid;
     const char *workload, *cookies;
-    unsigned connections, outstanding, rooms;
+    unsigned connections, outstanding, rooms, messages; /* messages: in place of seconds */
     size_t size;
     double seconds, warmup, rate;
 } Options;

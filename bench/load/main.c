@@ -67,6 +67,8 @@ static void read_options(int count, char **words)
             options.seconds = atof(value);
         else if (strcmp(name, "--warmup") == 0)
             options.warmup = atof(value);
+        else if (strcmp(name, "--messages") == 0)
+            options.messages = (unsigned)atoi(value);
         else if (strcmp(name, "--rate") == 0)
             options.rate = atof(value);
         else
@@ -106,6 +108,17 @@ static void wait_for(const unsigned *what, unsigned value, const char *name)
     }
 }
 
+/* As a test asks for it, which must not depend on how fast the machine is. */
+static void run_until(uint64_t enough)
+{
+    uint64_t end = now_ns() + (uint64_t)(PATIENCE * 1e9);
+    while (messages < enough) {
+        if (now_ns() > end)
+            fatal("%llu messages after %.0f s", (unsigned long long)messages, PATIENCE);
+        net_turn(20);
+    }
+}
+
 /* Let the server load, compile and allocate what it has only one of. */
 static long memory_before(void)
 {
@@ -141,7 +154,10 @@ int main(int count, char **words)
     forget_records();
     uint64_t messages_before = messages, start = now_ns();
     double cpu = server_cpu(), own = own_cpu();
-    run_for(options.seconds);
+    if (options.messages)
+        run_until(messages + options.messages);
+    else
+        run_for(options.seconds);
     double seconds = (double)(now_ns() - start) / 1e9;
     cpu = server_cpu() - cpu;
     own = own_cpu() - own;

@@ -1,0 +1,114 @@
+"""The bench's load generator: it reads a real server, and is not fooled by a wrong one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from bench.machine import compile_load
+from bench.servers import PROJECT
+from mojo import MojoSocketHandler, event
+from mojo.project.app import App
+from mojo.service import MojoService
+from mojo.settings import Settings
+from tests.e2e.processes import start
+
+COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+HERE = "tcp:0:interface=127.0.0.1"
+
+
+def handler_of_the_bench():
+    """Import the bench's handler, but not as a project: its modules would stay in the way."""
+    spec = importlib.util.spec_from_file_location("bench_handler", PROJECT / "socket_handlers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.SocketConnectionHandler
+
+
+class LoadTests(TestCase):
+    skip = None if COMPILER else "needs a C compiler"
+    program: Path | None = None
+
+    def setUp(self):
+        if LoadTests.program is None:
+            LoadTests.program = compile_load(Path(self.mktemp())).resolve()
+
+    async def load(self, handler, workload, *options):
+        """Run a workload for some messages; give the exit status and what was printed."""
+        service = MojoService(
+            reactor, Settings(debug=True), [App(name="", handler=handler)], endpoints=[HERE]
+        )
+        service.startService()
+        self.addCleanup(service.stopService)
+        port = re.search(r"127\.0\.0\.1:(\d+)", service.banner()).group(1)
+        process = start(
+            self.program,
+            *("--port", port, "--pid", str(os.getpid()), "--workload", workload),
+            *("--connections", "4", "--messages", "20", "--warmup", "0", *options),
+        )
+        return await process.ended, process.output
+
+    async def check(self, workload, *options):
+        status, output = await self.load(handler_of_the_bench(), workload, *options)
+        self.assertEqual(status, 0, output)
+        self.assertGreaterEqual(json.loads(output)["messages"], 20)
+
+    async def test_acknowledgements(self):
+        """Echoes come back, several at a time."""
+        await self.check("ack", "--outstanding", "3")
+
+    async def test_broadcasts(self):
+        """Broadcasts come to everyone, in order."""
+        await self.check("broadcast", "--outstanding", "3")
+
+    async def test_rooms(self):
+        """Broadcasts come to their rooms."""
+        await self.check("rooms", "--rooms", "2")
+
+    async def test_polling(self):
+        """Echoes come back by long-polling."""
+        await self.check("polling")
+
+    async def test_binary(self):
+        """Bytes come back."""
+        await self.check("binary", "--size", "70000")
+
+    async def test_arrivals(self):
+        """WebSockets come and go."""
+        await self.check("connect")
+
+    async def test_upgrades(self):
+        """Clients move from long-polling to WebSocket."""
+        await self.check("upgrade")
+
+    async def test_wrong_answer(self):
+        """An acknowledgement with another text ends the run with an error."""
+
+        class Handler(MojoSocketHandler):
+            @event
+            def echo(self, text):
+                return text[::-1]
+
+        status, output = await self.load(Handler, "ack")
+        self.assertEqual(status, 1)
+        self.assertIn("not the answer to an echo", output)
+
+    async def test_wrong_broadcast(self):
+        """A broadcast that comes to one member twice ends the run with an error."""
+
+        class Handler(MojoSocketHandler):
+            @event("all")
+            def everyone(self, text):
+                self.emit("all", text)
+                self.emit("all", text)
+
+        status, output = await self.load(Handler, "broadcast")
+        self.assertEqual(status, 1)
+        self.assertIn("not broadcast 1", output)
