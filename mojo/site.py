@@ -12,14 +12,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.web.resource import IResource, Resource
+from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from mojo import dotted
 from mojo.engineio.handshake import Identify
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.resource import EngineResource
-from mojo.engineio.routes import follow
+from mojo.engineio.routes import Signpost, follow
 from mojo.errors import ProjectError, SettingsError
 from mojo.project.app import App
 from mojo.settings import Settings, SocketIOSettings
@@ -33,7 +33,7 @@ from mojo.web.resource import PagesResource
 from mojo.web.urls import Page, Prefix, read_patterns
 
 
-class MountResource(Resource):
+class MountResource(Signpost):
     """
     A mount of Socket.IO and the client's files beside it.
 
@@ -61,7 +61,7 @@ class MountResource(Resource):
         return self.engine if tuple(segments) in ((), (b"",)) else None
 
 
-class Root(Resource):
+class Root(Signpost):
     """
     The root of a site.
 

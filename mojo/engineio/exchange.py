@@ -22,8 +22,8 @@ from mojo.engineio.proxies import address_of
 
 NO_FIELDS = AnswerFields(())
 
-#: Makes an `Asker` of a head, of the address of the connection and of whether it is TLS.
-Judge = Callable[[bytes, str, bool], Asker]
+#: See `Askers.judge`.
+Judge = Callable[[bytes, Fields, str, bool], Asker]
 
 
 class Exchange(Protocol):
@@ -68,7 +68,7 @@ class Exchange(Protocol):
         """
 
     def read_head(self) -> Fields:
-        """Read the header fields once more, for what is rarely asked of them."""
+        """Read the header fields, for what is rarely asked of them."""
 
     def asker(self, judge: Judge) -> Asker:
         """
@@ -141,7 +141,9 @@ class WebExchange:
 
     def asker(self, judge: Judge) -> Asker:
         """See `Exchange`."""
-        return judge(self._head(), self.transport_address, bool(self._request.isSecure()))
+        head = self._head()
+        secure = bool(self._request.isSecure())
+        return judge(head, read_fields(head), self.transport_address, secure)
 
     def read_body(self, limit: int) -> bytes:
         """See `Exchange`."""

@@ -101,12 +101,16 @@ class KnownHead:
         mount: what is there.
         lines: the fields, as they came.
         closes: whether the client asked for the connection's end.
+        fields: the same, read, until it is known who is asking, or for a WebSocket.
         asker: who is asking, once that was found.
     """
 
-    __slots__ = ("asker", "closes", "lines", "mount", "path")
+    __slots__ = ("asker", "closes", "fields", "lines", "mount", "path")
 
-    def __init__(self, path: bytes, mount: PlainMount, lines: bytes, *, closes: bool) -> None:
+    def __init__(
+        self, path: bytes, mount: PlainMount, lines: bytes, fields: Fields, *, closes: bool
+    ) -> None:
+        self.fields: Fields | None = fields
         self.path = path
         self.mount = mount
         self.lines = lines
@@ -182,7 +186,7 @@ def _read_head(path: bytes, mount: PlainMount, lines: bytes) -> KnownHead | None
     closes = _CONNECTION.get(tuple(v.lower() for v in fields.get("connection", ())))
     if closes is None or any(name in fields for name in _NEVER_PLAIN):
         return None
-    return KnownHead(path, mount, lines, closes=closes)
+    return KnownHead(path, mount, lines, fields, closes=closes)
 
 
 def _status_line(status: int) -> bytes:
@@ -248,14 +252,18 @@ class PlainExchange:
 
     def read_head(self) -> Fields:
         """See `Exchange`."""
-        return read_fields(self._head.lines)
+        return self._head.fields or read_fields(self._head.lines)
 
     def asker(self, judge: Judge) -> Asker:
         """See `Exchange`; found once for each head of a connection."""
         asker = self._head.asker
         if asker is None:
-            asker = judge(self._head.lines, self.channel.transport_address, self.channel.secure)
-            self._head.asker = asker
+            head = self._head
+            channel = self.channel
+            asker = judge(head.lines, self.read_head(), channel.transport_address, channel.secure)
+            head.asker = asker
+            if not asker.is_upgrade:
+                head.fields = None
         return asker
 
     def read_body(self, limit: int) -> bytes:

@@ -20,9 +20,9 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from mojo.engineio import jsonp
 from mojo.engineio.admission import ask_for_id, ask_whether_allowed, is_asked
-from mojo.engineio.asker import Asker
+from mojo.engineio.asker import Asker, Askers
 from mojo.engineio.exchange import Exchange, WebExchange
-from mojo.engineio.head import Fields, read_fields, single
+from mojo.engineio.head import Fields, single
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.response_headers import ResponseHeaders
@@ -59,6 +59,7 @@ class EngineResource(Resource):
         self.engine = engine
         self.max_body = engine.options.max_payload
         self._websockets = WebSocketFactory(engine.clock, engine.options, engine.stats)
+        self._askers = Askers(engine.origins, engine.proxies)
         self._headers = ResponseHeaders(engine.options)
         self._told_of_eio3 = False
 
@@ -72,10 +73,10 @@ class EngineResource(Resource):
         asker: Asker | None = None
         query: Fields | None = None
         try:
-            asker = exchange.asker(self._judge)
+            asker = exchange.asker(self._askers.judge)
             query = exchange.query
             if asker.origin is None and "j" in query:
-                asker = asker.of_script(self.engine.origins)
+                asker = self._askers.of_script(asker)
             asker.check_origin()
             exchange.fields = asker.answer_fields
             if exchange.method == b"OPTIONS":
@@ -86,11 +87,6 @@ class EngineResource(Resource):
             self._refuse(exchange, exc, asker if query is not None else None)
         except Exception:
             self._break(exchange)
-
-    def _judge(self, head: bytes, transport_address: str, secure: bool) -> Asker:
-        fields = read_fields(head)
-        peer = self.engine.proxies.judge(transport_address, fields, secure=secure)
-        return Asker(head, fields, peer, self.engine.origins)
 
     @property
     def busy(self) -> bool:

@@ -8,16 +8,16 @@ serves one host and not another, must be asked.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from twisted.web.resource import IResource, Resource
 
 
-@runtime_checkable
-class Signpost(Protocol):
+class Signpost(Resource):
     """A resource with its own idea of its children, which is the same for all requests."""
 
+    @abstractmethod
     def follow(self, segments: Sequence[bytes]) -> IResource | None:
         """Give what any request for that path below it ends at; ``None``, if it depends."""
 
