@@ -27,6 +27,7 @@ from mojo.engineio.asker import Asker
 from mojo.engineio.exchange import NO_FIELDS, Exchange, Judge
 from mojo.engineio.handshake import read_query
 from mojo.engineio.head import Fields, read_fields
+from mojo.engineio.transports.sending import write_now
 from mojo.errors import EngineError
 
 #: Bytes of the longest head that is read here; twisted.web reads twice as much.
@@ -274,7 +275,8 @@ class PlainExchange:
         self, status: int, content_type: bytes, body: bytes, coding: str | None = None
     ) -> None:
         """See `Exchange`."""
-        self.channel.transport.write(
+        write_now(
+            self.channel.transport,
             b"%b%b%b%bContent-Type: %b\r\n%bContent-Length: %d\r\n\r\n%b"
             % (
                 _STATUS_LINES[status],
@@ -285,7 +287,7 @@ class PlainExchange:
                 b"" if coding is None else b"Content-Encoding: %b\r\n" % coding.encode("ascii"),
                 len(body),
                 body,
-            )
+            ),
         )
         self.end(broke_off=False)
         self.channel.exchange_over()
