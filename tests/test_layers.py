@@ -106,7 +106,7 @@ class LayerTests(SynchronousTestCase):
         """One for the server, one for the client."""
         self.assertEqual(
             self.importers("autobahn"),
-            {"mojo.engineio.transports.websocket", "mojo.client.websocket_protocol"},
+            {"mojo.engineio.transports.autobahn_protocol", "mojo.client.websocket_protocol"},
         )
 
     def test_msgpack_is_in_one_file(self) -> None:
@@ -145,6 +145,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
             "mojo.engineio.transports.fragments",
             "mojo.engineio.head", "mojo.engineio.origins", "mojo.engineio.handshake",
+            "mojo.engineio.transports.gathering",
+            "mojo.engineio.transports.masking",
             "mojo.engineio.versions", "mojo.engineio.version3", "mojo.engineio.jsonp",
             "mojo.engineio.transports.coding", "mojo.engineio.transports.deflate",
             "mojo.socketio.dialect",

@@ -84,6 +84,9 @@ class TransportOwner(Protocol):
     def packet_received(self, packet: Packet) -> None:
         """A packet came."""
 
+    def message_received(self, data: str | bytes) -> None:
+        """A packet came that carries a message; the same as by `packet_received`."""
+
     def transport_ready(self) -> None:
         """The client took something of what it was sent, or asks for more."""
 

@@ -91,7 +91,7 @@ class EngineResource(Resource):
     @property
     def busy(self) -> bool:
         """Whether there is a session, or a WebSocket that has not closed."""
-        return bool(self.engine.sessions or self._websockets.countConnections)
+        return bool(self.engine.sessions or self._websockets.connections)
 
     def abort(self) -> None:
         """Break off what is left after the engine was stopped."""

@@ -234,13 +234,7 @@ class EngineSession:
         if self.state is SessionState.CLOSED:
             return
         self.failure = detail
-        _log.info(
-            "{address} on {path}: {reason}: {detail}",
-            address=self._address,
-            path=self.handshake.path,
-            reason=reason.value,
-            detail=detail,
-        )
+        self._note("{reason}: {detail}", reason=reason.value, detail=detail)
         self.lose(reason)
 
     # -- for the server and the transports ----------------------------------
@@ -290,18 +284,25 @@ class EngineSession:
             transport.pause_reading()
         self.flush()
 
+    def message_received(self, data: str | bytes) -> None:
+        """Take one message of the client; see `TransportOwner`."""
+        self._host.stats.packets_recv += 1
+        if self.state is SessionState.OPEN:
+            assert self._receiver is not None
+            try:
+                self._receiver.message_received(data)
+            except Exception:
+                _log.failure("a message from {address} failed", address=self._address)
+
     def packet_received(self, packet: Packet) -> None:
         """Take one packet of the client; see `TransportOwner`."""
+        if packet.type is PacketType.MESSAGE:
+            self.message_received(packet.data)
+            return
         self._host.stats.packets_recv += 1
         if self.state is not SessionState.OPEN:
             return
-        if packet.type is PacketType.MESSAGE:
-            assert self._receiver is not None
-            try:
-                self._receiver.message_received(packet.data)
-            except Exception:
-                _log.failure("a message from {address} failed", address=self._address)
-        elif packet.type is PacketType.PONG and self.handshake.protocol == 4:
+        if packet.type is PacketType.PONG and self.handshake.protocol == 4:
             self._host.heartbeat.pong_received(self)
         elif packet.type is PacketType.CLOSE:
             self.lose(CloseReason.TRANSPORT_CLOSE)
@@ -352,12 +353,7 @@ class EngineSession:
         waiting = self.buffered
         if outbox.make_room(newest, unsent) and not self._dropping:
             self._dropping = True
-            _log.info(
-                "{address} on {path}: {size} bytes wait, messages are dropped",
-                address=self._address,
-                path=self.handshake.path,
-                size=waiting,
-            )
+            self._note("{size} bytes wait, messages are dropped", size=waiting)
         if outbox.overflows(newest, unsent):
             # The end is put off to the end of the turn: whoever sends may be sending this
             # to others too, and must not hear of the end of a session in between.
@@ -371,6 +367,10 @@ class EngineSession:
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
+
+    def _note(self, what: str, **facts: object) -> None:
+        who = self.handshake
+        _log.info("{address} on {path}: " + what, address=who.address, path=who.path, **facts)
 
     def _tell(self, reason: CloseReason) -> None:
         self._outbox.ended(reason.value)

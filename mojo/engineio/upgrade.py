@@ -15,7 +15,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from mojo.engineio.packet import Packet, PacketType
+from mojo.engineio.packet import Packet, PacketType, message
 from mojo.engineio.ports import CloseReason, Transport
 from mojo.engineio.session import EngineSession
 
@@ -82,6 +82,10 @@ class Upgrade:
             self._session.switch_transport(self._candidate)
         else:
             self._give_up(f"unexpected {packet.type.name} packet")
+
+    def message_received(self, data: str | bytes) -> None:
+        """A message came too early; see `TransportOwner`."""
+        self.packet_received(message(data))
 
     def transport_ready(self) -> None:
         """Nothing waits to be written here; see `TransportOwner`."""

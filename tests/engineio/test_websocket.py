@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio import EngineOptions
 from mojo.engineio.transports.autobahn_options import set_protocol_options
+from mojo.engineio.transports.autobahn_protocol import AutobahnFactory, AutobahnProtocol
 from mojo.engineio.transports.frames import encode_frame
-from mojo.engineio.transports.websocket import WebSocketFactory
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
 from tests.frames import (
     ACCEPT,
@@ -168,7 +168,7 @@ class MessageTests(SynchronousTestCase):
                 client_frame(CONTINUATION, b"x", fin=False)
                 + client_frame(CONTINUATION, b"", fin=False)
             )
-            self.assertLess(len(self.endpoint.session.transport._fragments), 1025)
+            self.assertLess(len(self.endpoint.session.transport._autobahn._fragments), 1025)
         self.socket.send_raw(client_frame(CONTINUATION, b""))
         self.assertEqual(self.endpoint.log, [b"x" * 10_000])
 
@@ -302,8 +302,8 @@ class ViolationTests(SynchronousTestCase):
         socket.send_raw(b"\x89\xff" + b"\x00" * 4 + b"\xff" * 4 + b"\x00" * 4)
         for _ in range(100):
             socket.send_raw(b"x" * 65536)
-        self.assertEqual(transport.data, b"")
-        self.assertEqual(transport.control_frame_data, [])
+        self.assertEqual(transport._autobahn.data, b"")
+        self.assertEqual(transport._autobahn.control_frame_data, [])
 
     def test_socket_does_not_stay(self) -> None:
         """A client that ignores our Close frame is cut off after close_timeout."""
@@ -386,11 +386,15 @@ class ClosingTests(SynchronousTestCase):
 
 
 class OptionTests(SynchronousTestCase):
+    def autobahn_of(self, endpoint: Endpoint) -> AutobahnProtocol:
+        """The state machine that reads a message in fragments."""
+        endpoint.open_websocket().send_raw(client_frame(TEXT, b"4", fin=False))
+        return endpoint.session.transport._autobahn
+
     def test_every_option_is_set(self) -> None:
         """Autobahn's defaults are open doors; each value is read back here."""
         endpoint = Endpoint(max_payload=777)
-        endpoint.open_websocket()
-        protocol = endpoint.session.transport
+        protocol = self.autobahn_of(endpoint)
         factory = protocol.factory
         expected = {
             "versions": [13],
@@ -422,15 +426,13 @@ class OptionTests(SynchronousTestCase):
 
     def test_no_option_is_forgotten(self) -> None:
         """An option that a newer Autobahn adds must be looked at."""
-        known = set(inspect.signature(WebSocketFactory.setProtocolOptions).parameters) - {"self"}
+        known = set(inspect.signature(AutobahnFactory.setProtocolOptions).parameters) - {"self"}
         source = inspect.getsource(set_protocol_options)
         self.assertEqual({name for name in known if f"{name}=" not in source}, set())
 
     def test_settings_are_not_copied(self) -> None:
         """They are on the class, once, and not on every connection."""
-        endpoint = Endpoint()
-        endpoint.open_websocket()
-        self.assertNotIn("maxFramePayloadSize", vars(endpoint.session.transport))
+        self.assertNotIn("maxFramePayloadSize", vars(self.autobahn_of(Endpoint())))
 
     def test_status_page_is_gone(self) -> None:
         """``?redirect=`` on the WebSocket's URL leads nowhere."""

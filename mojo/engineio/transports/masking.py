@@ -1,0 +1,86 @@
+"""
+Unmasking what clients send (RFC 6455 section 5.3), as fast as this Python can.
+
+Pure: no I/O.  A frame's mask is four bytes, and byte ``i`` of its payload was combined with
+byte ``i % 4`` of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+
+# Up to here one XOR of two long integers is the quickest: for 80 bytes 0.9 µs, in place of
+# 1.5 by the other ways here and some 5 by Autobahn's own masker.
+_SHORT = 400
+
+InPlace = Callable[[bytearray, int, bytes], None]
+
+
+def unmask(payload: bytes, mask: bytes) -> bytes:
+    """Give the payload of a complete frame."""
+    size = len(payload)
+    if size <= _SHORT:
+        repeated = (mask * ((size >> 2) + 1))[:size]
+        return (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
+            size, "big"
+        )
+    data = bytearray(payload)
+    unmask_in_place(data, 0, mask)
+    return bytes(data)
+
+
+def rotate(mask: bytes, count: int) -> bytes:
+    """Give the mask of what follows the first ``count`` bytes of a payload."""
+    shift = count & 3
+    return mask[shift:] + mask[:shift]
+
+
+@lru_cache(maxsize=256)
+def _table(key: int) -> bytes:
+    return bytes(byte ^ key for byte in range(256))
+
+
+def portable_in_place(data: bytearray, start: int, mask: bytes) -> None:
+    """Unmask the end of some data, with nothing but Python's own: 1.7 ms for a megabyte."""
+    for index, key in enumerate(mask):
+        where = slice(start + index, None, 4)
+        data[where] = data[where].translate(_table(key))
+
+
+def _native() -> InPlace | None:
+    """
+    Give Autobahn's native masker, if it is there and does what it should.
+
+    It takes 0.03 ms for a megabyte.  By its Python interface it would be ten times that, in
+    two copies of the data.  That it can be reached in this way is promised nowhere.
+    """
+    try:
+        native = import_module("_nvx_xormasker")
+        ffi, lib = native.ffi, native.lib
+
+        def in_place(data: bytearray, start: int, mask: bytes) -> None:
+            masker = lib.nvx_xormask_new(mask)
+            try:
+                # An object that holds the buffer must not outlive the call: nobody could
+                # add to the data.
+                with memoryview(data) as whole, whole[start:] as end, ffi.from_buffer(end) as raw:
+                    lib.nvx_xormask_process(masker, raw, len(end))
+            finally:
+                lib.nvx_xormask_free(masker)
+
+        for size in (1, 3, 64, 1001):
+            data, expected = bytearray(range(250)) * 5, bytearray(range(250)) * 5
+            in_place(data, len(data) - size, b"\x01\x80\xff\x33")
+            portable_in_place(expected, len(data) - size, b"\x01\x80\xff\x33")
+            if data != expected:
+                return None
+    except Exception:
+        # Whatever it is that is other than expected, there is another way.
+        return None
+    return in_place
+
+
+#: Unmask the end of some data from an index on.
+unmask_in_place: InPlace = _native() or portable_in_place
