@@ -9,8 +9,9 @@ from mojo import CURRENT_SESSIONS, LOGGED_IN_SESSIONS, App, MojoService, socket_
 from mojo.errors import AmbiguousServiceError
 from mojo.project.loader import load_project
 from mojo.sessions import current
+from mojo.testing import TestServer
 from tests.project.disk import DiskTestCase, unique
-from tests.socketio.world import WebSocketClient, remembering
+from tests.socketio.world import remembering
 from tests.web.server import make_service, stop_service
 
 READER = """
@@ -37,16 +38,9 @@ class CurrentTests(DiskTestCase):
         return service
 
     def connect(self, service, namespace: str, session: str, user: str):
-        seal = service.cookies.seal
-        cookie = f"session_id={seal('session_id', session)}; logged_in={seal('logged_in', user)}"
-
-        class World:
-            site = service.site
-            turn = staticmethod(lambda: service.reactor.advance(0))
-
-        client = WebSocketClient(World, "/socket.io/", headers={"Cookie": cookie})
-        client.connect(namespace)
-        return client
+        server = TestServer(service)
+        self.addCleanup(server.close)
+        return server.connect(namespace, session_id=session, user_id=user)
 
     def test_unbound(self) -> None:
         """Without a service they are empty, and read-only all the same."""
@@ -100,13 +94,12 @@ class CurrentTests(DiskTestCase):
             self.connect(service, namespace, f"s{number}", f"u{number}")
             for number, (service, namespace, _) in enumerate(services)
         ]
-        for number, ((_service, namespace, handler), client) in enumerate(
+        for number, ((_service, _namespace, handler), client) in enumerate(
             zip(services, clients, strict=True)
         ):
-            client.send(f'2{namespace},["message","x"]')
-            self.assertEqual(
-                client.received(), [f'2{namespace},["read",[["s{number}"],["u{number}"]]]']
-            )
+            client.send("x")
+            read = [[f"s{number}"], [f"u{number}"]]
+            self.assertEqual(client.received(), [("read", [read])])
             read = handler.on_message.__globals__["read"]
             self.assertEqual(read(), ([f"s{number}"], [f"u{number}"]))
         self.assertRaises(AmbiguousServiceError, len, CURRENT_SESSIONS)

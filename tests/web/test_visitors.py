@@ -6,16 +6,14 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoAuthMixin, MojoRequestHandler, MojoSessionMixin, login_required
-from mojo.testing import Browser
+from mojo.testing import Browser, TestClient, TestServer
 from mojo.web import csrf
-from tests.frames import WebSocketWire
-from tests.socketio.world import WebSocketClient, remembering
+from tests.socketio.world import remembering
 from tests.web.server import (
     SECRET,
     VisitorPage,
     app_of,
     make_service,
-    stop_service,
 )
 
 DAY = 86400.0
@@ -334,19 +332,14 @@ class LiveTests(SynchronousTestCase):
         )
         urls = [("/", Home), ("/login", Login), ("/logout", Logout), ("/slow", SlowLogout)]
         chat = App(name="Chat", handler=self.chat, urlpatterns=urls)
-        self.service = make_service(chat, now=lambda: self.now)
-        self.site = self.service.site
-        self.browser = Browser(self.service)
+        self.server = TestServer(make_service(chat, now=lambda: self.now))
+        self.addCleanup(self.server.close)
+        self.service = self.server.service
+        self.browser = self.server.browser()
 
-    def turn(self) -> None:
-        self.service.reactor.advance(0)
-
-    def connect(self) -> WebSocketClient:
+    def connect(self) -> TestClient:
         """Connect as the browser would."""
-        cookie = "; ".join(f"{name}={value}" for name, value in self.browser.jar.items())
-        client = WebSocketClient(self, "/ChatSocket/", headers={"Cookie": cookie})
-        client.connect("/")
-        return client
+        return self.server.connect(browser=self.browser)
 
     def users(self) -> list[str | None]:
         return [handler.user_id for handler in self.chat.handlers]
@@ -432,20 +425,12 @@ class BroadcastTests(SynchronousTestCase):
                     session.emit("joinedStatus", {"data": f"{self.session_id} has joined"})
 
         chat = App(name="Chat", handler=remembering(), urlpatterns=[("/hello", Hello), ("/", Home)])
-        service = make_service(chat)
-        service.startService()
-        self.addCleanup(stop_service, service)
-        browser = Browser(service)
+        server = TestServer(chat)
+        self.addCleanup(server.close)
+        browser = server.browser()
         session_id = browser.get("/").text.split(" ")[0]
-        cookie = f"session_id={browser.jar['session_id']}"
-        socket = WebSocketWire(
-            service.site, "/ChatSocket/?EIO=4&transport=websocket", {"Cookie": cookie}
-        )
-        socket.send("40")
-        service.reactor.advance(0)
-        socket.messages()
+        client = server.connect(browser=browser)
         browser.get("/hello")
-        service.reactor.advance(0)
         self.assertEqual(
-            socket.messages(), [f'42["joinedStatus",{{"data":"{session_id} has joined"}}]']
+            client.received(), [("joinedStatus", [{"data": f"{session_id} has joined"}])]
         )
