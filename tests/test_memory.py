@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import ConnectionRefused, event
 from mojo.sessions.registry import Registry
-from tests.frames import BINARY, WebSocketWire, client_frame
+from mojo.testing.frames import BINARY, WebSocketWire, client_frame
+from mojo.testing.wire import Wire, WireTransport
 from tests.socketio.world import World, remembering
-from tests.wire import Wire, WireTransport
 
 ROUNDS = 25
 SHARED = "/socket.io/?EIO=4&transport="

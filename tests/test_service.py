@@ -18,10 +18,10 @@ from mojo.errors import ProjectError, SettingsError, UnsendableError
 from mojo.sessions import current
 from mojo.settings import SocketIOSettings
 from mojo.testing import Browser
-from tests.frames import CLOSE, WebSocketWire, client_frame
+from mojo.testing.frames import CLOSE, WebSocketWire, client_frame
+from mojo.testing.wire import Wire
 from tests.socketio.world import PollingClient, WebSocketClient, remembering
 from tests.web.server import app_of, make_service, settle, stop_service
-from tests.wire import Wire
 
 
 class Announcer(Resource):

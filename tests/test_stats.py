@@ -9,8 +9,8 @@ from mojo import App, ConnectionRefused, MojoService, MojoSocketHandler, Setting
 from mojo.engineio.stats import EngineStats
 from mojo.socketio.stats import SocketStats
 from mojo.stats import ServiceStats
-from tests.frames import WebSocketWire
-from tests.wire import Wire
+from mojo.testing.frames import WebSocketWire
+from mojo.testing.wire import Wire
 
 SHARED = "/socket.io/?EIO=4&transport="
 

@@ -12,10 +12,10 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
 from mojo.engineio import EngineOptions, EngineResource, EngineServer, EngineSession, EngineSite
+from mojo.testing.frames import CLOSE, UPGRADE_HEADERS, parse_frames
+from mojo.testing.http import http_request
 from tests.e2e.certificate import make_certificate
 from tests.engineio.endpoint import WEBSOCKET, Application
-from tests.frames import CLOSE, UPGRADE_HEADERS, parse_frames
-from tests.wire import http_request
 
 #: More than the two kernels' buffers hold.
 MANY = 400

@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
+from mojo.testing.frames import UPGRADE_HEADERS
+from mojo.testing.http import http_request
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import (
     HERE,
@@ -24,8 +26,6 @@ from tests.e2e.processes import (
     start_server,
     start_twistd,
 )
-from tests.frames import UPGRADE_HEADERS
-from tests.wire import http_request
 
 
 class Talk(Protocol):

@@ -9,8 +9,9 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
 from mojo.engineio import EngineOptions, EngineResource, EngineServer, EngineSession, EngineSite
-from tests.frames import WebSocketWire
-from tests.wire import Response, Wire
+from mojo.testing.frames import WebSocketWire
+from mojo.testing.http import Response
+from mojo.testing.wire import Wire
 
 POLLING = "/engine.io/?EIO=4&transport=polling"
 WEBSOCKET = "/engine.io/?EIO=4&transport=websocket"

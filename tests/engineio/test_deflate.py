@@ -6,8 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.packet import message
 from mojo.engineio.transports.deflate import read_offers
-from tests.engineio.endpoint import WEBSOCKET, Endpoint
-from tests.frames import (
+from mojo.testing.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -17,6 +16,7 @@ from tests.frames import (
     client_frame,
     parse_frames,
 )
+from tests.engineio.endpoint import WEBSOCKET, Endpoint
 
 OFFER = "permessage-deflate; client_max_window_bits"
 

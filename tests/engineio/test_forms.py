@@ -9,8 +9,9 @@ from twisted.web.resource import Resource
 from mojo.engineio import EngineSite
 from mojo.engineio.forms import MAX_FIELDS, MAX_URLENCODED, read_form
 from mojo.errors import PacketError, PayloadTooLongError
+from mojo.testing.http import http_request, parse_response
+from mojo.testing.wire import Wire
 from tests.engineio.endpoint import Endpoint
-from tests.wire import Wire, http_request, parse_response
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"

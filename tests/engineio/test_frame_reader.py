@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.engineio.transports.frames import mask_frame
 from mojo.engineio.transports.gathering import Gathering
 from mojo.engineio.transports.masking import portable_in_place, unmask, unmask_in_place
+from mojo.testing.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, client_frame
 from tests.engineio.endpoint import Endpoint
-from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, client_frame
 
 MASK = b"\x37\xfa\x21\x3d"
 

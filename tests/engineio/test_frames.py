@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.engineio.packet import message
 from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.frames import encode_frame, mask_frame, masked_frame_of
-from tests.frames import client_frame
+from mojo.testing.frames import client_frame
 
 MASK = b"\x37\xfa\x21\x3d"
 

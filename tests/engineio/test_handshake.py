@@ -6,9 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.handshake import Identity, read_cookies
 from mojo.engineio.origins import Origins
+from mojo.testing.frames import WebSocketWire
+from mojo.testing.wire import Wire
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.frames import WebSocketWire
-from tests.wire import Wire
 
 
 def by_cookie(cookies):

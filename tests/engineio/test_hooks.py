@@ -5,8 +5,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.response_headers import EngineCookie
 from mojo.errors import ConnectionRefused, EngineErrorCode
+from mojo.testing.frames import TEXT, WebSocketWire, client_frame
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.frames import TEXT, WebSocketWire, client_frame
 
 
 class AllowRequestTests(SynchronousTestCase):

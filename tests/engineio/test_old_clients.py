@@ -4,8 +4,8 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.testing.frames import CLOSE, TEXT, WebSocketWire, client_frame
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.frames import CLOSE, TEXT, WebSocketWire, client_frame
 
 POLLING_3 = "/engine.io/?EIO=3&transport=polling"
 WEBSOCKET_3 = "/engine.io/?EIO=3&transport=websocket"

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.transports.outlet import CHUNK, Outlet
-from tests.wire import WireTransport
+from mojo.testing.wire import WireTransport
 
 
 class Producer:

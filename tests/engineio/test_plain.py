@@ -11,9 +11,10 @@ from twisted.web.server import Site
 from mojo.engineio import EngineSite
 from mojo.engineio.handshake import Identity
 from mojo.engineio.plain import read_plain
+from mojo.testing.frames import TEXT, UPGRADE_HEADERS, WebSocketWire, client_frame, parse_frames
+from mojo.testing.http import http_request
+from mojo.testing.wire import Wire
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.frames import TEXT, UPGRADE_HEADERS, WebSocketWire, client_frame, parse_frames
-from tests.wire import Wire, http_request
 
 BROWSER = (
     "Host: example.com\r\nConnection: keep-alive\r\nUser-Agent: Mozilla/5.0 (X11)\r\n"

@@ -6,8 +6,8 @@ import zlib
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.packet import message
+from mojo.testing.http import http_request
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.wire import http_request
 
 
 class HandshakeTests(SynchronousTestCase):

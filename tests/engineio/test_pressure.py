@@ -7,8 +7,8 @@ from mojo.engineio import EngineOptions
 from mojo.engineio.packet import message
 from mojo.engineio.transports.outlet import CHUNK
 from mojo.errors import Disconnected
+from mojo.testing.frames import CLOSE, PING, PONG, TEXT, client_frame
 from tests.engineio.endpoint import POLLING, Endpoint
-from tests.frames import CLOSE, PING, PONG, TEXT, client_frame
 
 KB = 1000
 

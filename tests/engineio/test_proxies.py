@@ -3,8 +3,8 @@
 from twisted.internet.address import UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.testing.wire import Wire
 from tests.engineio.endpoint import POLLING, Endpoint
-from tests.wire import Wire
 
 
 class ProxyTests(SynchronousTestCase):

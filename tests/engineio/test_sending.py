@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.trial.unittest import TestCase
 
 from mojo.engineio.transports.sending import write_now
-from tests.wire import WireTransport
+from mojo.testing.wire import WireTransport
 
 
 class Server(Protocol):

@@ -5,8 +5,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from mojo.engineio import EngineResource, EngineSite
+from mojo.testing.http import http_request
+from mojo.testing.wire import Wire
 from tests.engineio.endpoint import Endpoint
-from tests.wire import Wire, http_request
 
 
 def head(uri: str, *lines: str, method: str = "POST") -> bytes:

@@ -2,8 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.testing.frames import CLOSE, TEXT, client_frame
 from tests.engineio.endpoint import WEBSOCKET, Endpoint
-from tests.frames import CLOSE, TEXT, client_frame
 
 UPGRADE = WEBSOCKET + "&sid=eid1"
 

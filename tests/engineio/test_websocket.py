@@ -14,8 +14,7 @@ from mojo.engineio import EngineOptions
 from mojo.engineio.transports.autobahn_options import set_protocol_options
 from mojo.engineio.transports.autobahn_protocol import AutobahnFactory, AutobahnProtocol
 from mojo.engineio.transports.frames import encode_frame
-from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
-from tests.frames import (
+from mojo.testing.frames import (
     ACCEPT,
     BINARY,
     CLOSE,
@@ -28,6 +27,7 @@ from tests.frames import (
     client_frame,
     parse_frames,
 )
+from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
 
 
 class OpeningTests(SynchronousTestCase):

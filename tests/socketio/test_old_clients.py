@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import ConnectionRefused
 from mojo.socketio import MojoSocketHandler, event
-from tests.frames import BINARY, CLOSE, WebSocketWire
+from mojo.testing.frames import BINARY, CLOSE, WebSocketWire
 from tests.socketio.world import World
 
 

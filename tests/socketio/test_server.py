@@ -56,7 +56,7 @@ class PathTests(SynchronousTestCase):
 
     def test_id_of_another_path(self) -> None:
         """A session is known on the path where it was opened."""
-        from tests.wire import Wire
+        from mojo.testing.wire import Wire
 
         client = self.world.client("polling")
         uri = client.uri.replace("/socket.io/", "/ChatSocket/")

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, HTTPError, MojoRequestHandler
 from mojo.testing import Browser
+from mojo.testing.wire import Wire
 from tests.web.server import app_of, make_service, pages
-from tests.wire import Wire
 
 
 def browse(**patterns) -> Browser:
