@@ -140,11 +140,7 @@ class Registry:
 
     def connection_opened(self, connection: Connection) -> None:
         """Count a connection in; an anonymous one is in neither mapping."""
-        if connection.session_id is not None:
-            session_id = connection.session_id
-            if session_id not in self._visitors:
-                self._visitors[session_id] = Visitor(self, session_id)
-            self._here.setdefault(session_room(session_id), {})[connection] = None
+        self._enter_session(connection)
         if connection.user_id is not None:
             user_id = connection.user_id
             if user_id not in self._logins:
@@ -156,6 +152,12 @@ class Registry:
         if self._leave(connection, user_room(user_id)):
             del self._logins[user_id]
 
+    def connection_moved(self, connection: Connection, former: str) -> None:
+        """Count a connection out of one visitor and into another."""
+        if self._leave(connection, session_room(former)):
+            del self._visitors[former]
+        self._enter_session(connection)
+
     def connection_closed(self, connection: Connection) -> None:
         """Count a connection out."""
         session_id, user_id = connection.session_id, connection.user_id
@@ -163,6 +165,13 @@ class Registry:
             del self._visitors[session_id]
         if user_id is not None and self._leave(connection, user_room(user_id)):
             del self._logins[user_id]
+
+    def _enter_session(self, connection: Connection) -> None:
+        session_id = connection.session_id
+        if session_id is not None:
+            if session_id not in self._visitors:
+                self._visitors[session_id] = Visitor(self, session_id)
+            self._here.setdefault(session_room(session_id), {})[connection] = None
 
     def _leave(self, connection: Connection, room: Room) -> bool:
         """Take a connection out of a room; say whether it was the last one there."""

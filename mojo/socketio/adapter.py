@@ -8,7 +8,7 @@ connections of this process, and carries to the others what it is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -35,6 +35,17 @@ class Target:
     excluded: frozenset[Room] = frozenset()
     within: Room | None = None
     local: bool = False
+
+    def renamed(self, room: Room, other: Room) -> Target:
+        """Give the same target where a room has another name."""
+        if room != self.within and room not in self.rooms and room not in self.excluded:
+            return self
+        return replace(
+            self,
+            rooms=frozenset(other if name == room else name for name in self.rooms),
+            excluded=frozenset(other if name == room else name for name in self.excluded),
+            within=other if self.within == room else self.within,
+        )
 
 
 #: Everyone.
@@ -106,6 +117,9 @@ class Adapter(Protocol):
     def leave(self, connection: Recipient, room: Room) -> None:
         """Take a connection out of a room."""
 
+    def swap(self, connection: Recipient, room: Room, other: Room) -> None:
+        """Take a connection out of a room that has got another name, and put it into that."""
+
     def rooms_of(self, connection: Recipient) -> Collection[Room]:
         """Give the rooms that a connection is in."""
 
@@ -134,6 +148,11 @@ class Adapter(Protocol):
 
 class LocalAdapter(Rooms[Recipient]):
     """The adapter of a server that is alone: its rooms are all there are."""
+
+    def swap(self, connection: Recipient, room: Room, other: Room) -> None:
+        """Take a connection out of a room that has got another name, and put it into that."""
+        self.leave(connection, room)
+        self.join(connection, other)
 
     def select_target(self, target: Target) -> Iterator[Recipient]:
         """Give the connections of a target; see `Rooms.select`."""

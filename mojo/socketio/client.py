@@ -9,6 +9,7 @@ protocol cannot be talked to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from mojo.engineio.packet import Packet as EnginePacket
@@ -199,6 +200,13 @@ class Client:
         self.user_id = None
         for connection in list(self._connections.values()):
             connection.log_out(reason)
+
+    def move(self, session_id: str) -> None:
+        """Be another visitor's, with every connection and with those still to come."""
+        handshake = self.session.handshake
+        self.session.handshake = replace(handshake, session_id=session_id)
+        for connection in list(self._connections.values()):
+            connection.namespace.moved(connection, handshake.session_id, session_id)
 
     def disconnect(self) -> None:
         """Tell every connection that the server has ended it, and end the session."""

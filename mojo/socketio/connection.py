@@ -109,8 +109,8 @@ class Connection:
 
     @property
     def session_id(self) -> str | None:
-        """The visitor whose connection this is."""
-        return self.request.session_id
+        """The visitor whose connection this is, now; `SocketRequest` has who it was."""
+        return self.client.session.handshake.session_id
 
     @property
     def facts(self) -> SocketFacts | None:

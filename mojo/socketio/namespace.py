@@ -45,6 +45,9 @@ class Observer(Protocol):
     def connection_logged_out(self, connection: Connection, user_id: str) -> None:
         """A connection lost its login."""
 
+    def connection_moved(self, connection: Connection, former: str) -> None:
+        """A connection's visitor has another id."""
+
     def connection_closed(self, connection: Connection) -> None:
         """A connection that was let in is gone."""
 
@@ -280,6 +283,20 @@ class Namespace:
         self.adapter.leave(connection, user_room(user_id))
         if connection.id in self._connections:
             self._host.observer.connection_logged_out(connection, user_id)
+
+    def moved(self, connection: Connection, former: str | None, session_id: str) -> None:
+        """Note that a connection's visitor has another id."""
+        if former is not None:
+            self.adapter.swap(connection, session_room(former), session_room(session_id))
+            if connection.id in self._connections:
+                self._host.observer.connection_moved(connection, former)
+
+    def visitor_moved(self, former: str, session_id: str) -> None:
+        """Keep for a visitor with another id what is kept here of the former one."""
+        self.handled.rename(former, session_id)
+        if self.recovery is not None:
+            self.recovery.rename_room(session_room(former), session_room(session_id))
+            self.recovery.rename_identity(former, session_id)
 
     def remove(self, connection: Connection, reason: str) -> None:
         """Drop a connection, whether it was let in or not."""

@@ -19,13 +19,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+#: Whose an event is, and what tells it from that one's others.
+Key = tuple[Hashable, ...]
+
 
 class _Outcome:
     """What became of one event; ``waiting`` is ``None`` when it is over."""
 
-    __slots__ = ("began", "result", "waiting")
+    __slots__ = ("began", "key", "result", "waiting")
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, key: Key, began: float) -> None:
+        self.key = key
         self.began = began
         self.result: Any = None
         self.waiting: list[Deferred[Any]] | None = []
@@ -45,17 +49,17 @@ class HandledEvents:
         self._clock = clock
         self._max_age = max_age
         self._max_events = max_events
-        self._outcomes: OrderedDict[Hashable, _Outcome] = OrderedDict()
+        self._outcomes: OrderedDict[Key, _Outcome] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._outcomes)
 
-    def handle(self, key: Hashable, call: Callable[[], Any]) -> Any:
+    def handle(self, key: Key, call: Callable[[], Any]) -> Any:
         """
         Handle an event, unless it was or is being handled.
 
         Args:
-            key: tells it from all others.
+            key: tells it from all others; whose it is comes first.
             call: handles it.  If that fails the event counts as not handled.
         Returns:
             What ``call`` returned, now or then, or a Deferred of it.
@@ -69,9 +73,16 @@ class HandledEvents:
             return again
         return self._handle_first(key, call)
 
-    def _handle_first(self, key: Hashable, call: Callable[[], Any]) -> Any:
+    def rename(self, whose: str, other: str) -> None:
+        """Remember the events of somebody, the first part of whose keys is another now."""
+        for key in [key for key in self._outcomes if key[0] == whose]:
+            outcome = self._outcomes.pop(key)
+            outcome.key = (other, *key[1:])
+            self._outcomes[outcome.key] = outcome
+
+    def _handle_first(self, key: Key, call: Callable[[], Any]) -> Any:
         now = self._clock.seconds()
-        outcome = _Outcome(now)
+        outcome = _Outcome(key, now)
         result = call()
         if iscoroutine(result):
             result = Deferred.fromCoroutine(result)
@@ -80,7 +91,7 @@ class HandledEvents:
         self._trim(now)
         if isinstance(result, Deferred):
             return result.addCallbacks(
-                self._done, self._failed, callbackArgs=(outcome,), errbackArgs=(key, outcome)
+                self._done, self._failed, callbackArgs=(outcome,), errbackArgs=(outcome,)
             )
         return self._done(result, outcome)
 
@@ -91,9 +102,9 @@ class HandledEvents:
             again.callback(result)
         return result
 
-    def _failed(self, failure: Failure, key: Hashable, outcome: _Outcome) -> Failure:
-        if self._outcomes.get(key) is outcome:
-            del self._outcomes[key]
+    def _failed(self, failure: Failure, outcome: _Outcome) -> Failure:
+        if self._outcomes.get(outcome.key) is outcome:
+            del self._outcomes[outcome.key]
         waiting, outcome.waiting = outcome.waiting, None
         for again in waiting or ():
             again.errback(failure)

@@ -93,6 +93,9 @@ class Home(Protocol):
     def logged_out(self, connection: Any, user_id: str) -> None:
         """Note that a connection lost its login."""
 
+    def moved(self, connection: Any, former: str | None, session_id: str) -> None:
+        """Note that a connection is of another visitor now."""
+
     def send_to(self, connection: Any, message: Message) -> None:
         """Send a message to one connection, now or when it comes back."""
 

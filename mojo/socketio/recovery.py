@@ -175,6 +175,14 @@ class RecoveringAdapter(LocalAdapter):
         if connection in self._entered:
             self._entered[connection].pop(room, None)
 
+    def swap(self, connection: Recipient, room: Room, other: Room) -> None:
+        """Put a connection into a room in place of another; see `Adapter`."""
+        position = self._entered.get(connection, {}).get(room)
+        super().swap(connection, room, other)
+        if position is not None:
+            # What was sent to the room under its former name was for this connection too.
+            self._entered[connection][other] = position
+
     def remove(self, connection: Recipient) -> None:
         """Drop a connection; see `Adapter`."""
         super().remove(connection)
@@ -300,6 +308,23 @@ class RecoveringAdapter(LocalAdapter):
             self._forget(pid)
             if not self._places:
                 self._idle()
+
+    def rename_room(self, room: Room, other: Room) -> None:
+        """Give a room another name, in what was sent and in the places of those who are away."""
+        for entry in self._log:
+            entry.target = entry.target.renamed(room, other)
+        for place in self._places.values():
+            if room in place.rooms:
+                place.rooms = {
+                    other if name == room else name: position
+                    for name, position in place.rooms.items()
+                }
+
+    def rename_identity(self, former: str, session_id: str) -> None:
+        """Keep the places of a visitor for when that comes back under another id."""
+        for place in self._places.values():
+            if place.identity.session_id == former:
+                place.identity = place.identity._replace(session_id=session_id)
 
     def clear(self) -> None:
         """Give up every place, and the timer."""

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.deadlines import Deadlines
-from mojo.engineio.handshake import Identify, identify_nobody
+from mojo.engineio.handshake import Handshake, Identify, identify_nobody
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.server import EngineServer, new_id
@@ -28,14 +28,14 @@ from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.json_parser import JsonParser
-from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
+from mojo.socketio.namespace import Namespace, Observer
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
 from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
-from mojo.socketio.rooms import Room
 from mojo.socketio.stats import SocketStats
+from mojo.socketio.visitors import VisitorClients
 
 
 class _Nobody:
@@ -45,6 +45,9 @@ class _Nobody:
         """Nobody wants to know."""
 
     def connection_logged_out(self, connection: Connection, user_id: str) -> None:
+        """Nobody wants to know."""
+
+    def connection_moved(self, connection: Connection, former: str) -> None:
         """Nobody wants to know."""
 
     def connection_closed(self, connection: Connection) -> None:
@@ -94,8 +97,7 @@ class SocketServer:
         self._unjoined: Deadlines[Client] = Deadlines(
             clock, self.options.connect_timeout, _joined_nothing
         )
-        # Clients with a login, by their visitor, or by the login if they have none.
-        self._logged_in: dict[Room, dict[Client, None]] = {}
+        self._visitors = VisitorClients(self)
         self._namespaces: dict[str, Namespace] = {}
         self._parents: dict[str, ParentNamespace] = {}
         self._engines: list[EngineServer] = []
@@ -281,27 +283,22 @@ class SocketServer:
             reason: what the handlers' ``on_logout`` is told.
             keep: a login that stays.
         """
-        homes = []
-        if session_id is not None:
-            homes.append(session_room(session_id))
-        if user_id is not None:
-            homes.append(user_room(user_id))
-        for namespace in self._namespaces.values():
-            namespace.forget_login(
-                lambda who: (
-                    who.user_id not in (None, keep)
-                    and (
-                        session_room(who.session_id)
-                        if who.session_id
-                        else user_room(str(who.user_id))
-                    )
-                    in homes
-                )
-            )
-        for client in [client for home in homes for client in self._logged_in.get(home, ())]:
-            if client.user_id != keep:
-                self._forget_login(client)
-                client.log_out(reason)
+        self._visitors.log_out(session_id, user_id, reason, keep)
+
+    def move_visitor(
+        self, former: str, session_id: str, is_theirs: Callable[[Handshake], bool]
+    ) -> None:
+        """
+        Give a visitor another id, with all clients, connections, and places of those who are away.
+
+        Args:
+            former: the id that the visitor had.
+            session_id: the new one.
+            is_theirs: tells from a client's handshake whether it is the visitor's without
+                any doubt.  Another one has to come back: its session is closed, so that
+                the client connects again, with whatever cookie it has now.
+        """
+        self._visitors.move(former, session_id, is_theirs)
 
     # -- from the clients -----------------------------------------------------
 
@@ -313,8 +310,7 @@ class SocketServer:
         number of them the one that has waited longest goes: a flood then pushes out
         its own, while a client that joins, which takes it milliseconds, is not held up.
         """
-        if client.user_id is not None:
-            self._logged_in.setdefault(_home(client), {})[client] = None
+        self._visitors.arrived(client)
         self._unjoined.start(client)
         if len(self._unjoined) > self.options.max_unjoined:
             oldest = self._unjoined.oldest()
@@ -328,16 +324,9 @@ class SocketServer:
 
     def client_gone(self, client: Client) -> None:
         """Forget a client."""
-        self._forget_login(client)
+        self._visitors.gone(client)
         self._unjoined.stop(client)
         self._attachments.stop(client)
-
-    def _forget_login(self, client: Client) -> None:
-        home = _home(client)
-        clients = self._logged_in.get(home, {})
-        clients.pop(client, None)
-        if not clients:
-            self._logged_in.pop(home, None)
 
     def attachment_awaited(self, client: Client) -> None:
         """Give a client some time for the next attachment of a packet."""
@@ -346,13 +335,6 @@ class SocketServer:
     def attachments_complete(self, client: Client) -> None:
         """Note that a client's packet is complete."""
         self._attachments.stop(client)
-
-
-def _home(client: Client) -> Room:
-    handshake = client.session.handshake
-    if handshake.session_id is not None:
-        return session_room(handshake.session_id)
-    return user_room(handshake.user_id or "")
 
 
 def _joined_nothing(client: Client) -> None:

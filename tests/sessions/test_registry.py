@@ -271,4 +271,4 @@ class LogoutTests(RegistryTestCase):
         self.assertNotIn("u1", self.registry.logins)
         client.vanish()
         idle.vanish()
-        self.assertEqual(self.world.server._logged_in, {})
+        self.assertEqual(len(self.world.server._visitors), 0)
