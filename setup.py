@@ -29,6 +29,8 @@ setup(
         "autobahn>=26.7.1",
         "cryptography>=43",
         "Jinja2>=3.1.5",
+        # Sessions in Redis.  Since 1.6 it takes any endpoint.
+        "txredisapi>=1.6",
         # Forms: twisted.web's own parser takes seconds for a few megabytes of separators.
         "multipart>=1.2.1",
     ],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mojo.errors import Disconnected as Disconnected
     from mojo.errors import EventRefused as EventRefused
     from mojo.errors import HTTPError as HTTPError
+    from mojo.errors import SessionUnavailable as SessionUnavailable
     from mojo.errors import UnsendableError as UnsendableError
     from mojo.project.app import App as App
     from mojo.service import MojoService as MojoService
@@ -44,6 +45,7 @@ _HOMES = {
     "MojoService": "mojo.service",
     "MojoSessionMixin": "mojo.web.mixins",
     "MojoSocketHandler": "mojo.socketio.handler",
+    "SessionUnavailable": "mojo.errors",
     "Settings": "mojo.settings",
     "UnsendableError": "mojo.errors",
     "event": "mojo.socketio.event",

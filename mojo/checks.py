@@ -151,6 +151,21 @@ def named(*names: str) -> Check:
     return check
 
 
+def session_store(value: Any) -> str | None:
+    """Check what names a store of sessions; a URL may hold a password, and is not shown."""
+    if not isinstance(value, str):
+        return None
+    if value in ("memory", "cookie"):
+        return None
+    scheme, colon, rest = value.partition("://")
+    if (scheme in ("redis", "rediss", "unix") and rest) if colon else "." in value.strip("."):
+        return None
+    return (
+        "must be 'memory', 'cookie', a URL such as 'redis://localhost', or an object of yours "
+        "or its dotted path"
+    )
+
+
 def flag(value: Any) -> str | None:
     """Check a switch."""
     return None if isinstance(value, bool) else f"must be True or False, not {kind_of(value)}"

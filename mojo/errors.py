@@ -21,6 +21,10 @@ mend::
           +-- EventTableError      a handler class declares an impossible event
           +-- UnsendableError      a value cannot be put on the wire
           +-- AmbiguousServiceError  several services run, none owns the caller
+          +-- SessionError         a session cannot be used as the app does
+               +-- SessionTooLargeError  more in a session than its store takes
+     SessionUnavailable            the store of the sessions does not answer
+     SessionMoved                  the visitor has another session id by now
      ConnectionRefused             raised *by* an app to refuse a connection
      EventRefused                  raised *by* an app to refuse an event
      ConnectError                  a client could not connect, or was refused
@@ -181,6 +185,31 @@ class UnsendableError(LocalError, TypeError):
 
 class AmbiguousServiceError(LocalError):
     """Several services run in this process and none owns the calling code."""
+
+
+class SessionError(LocalError):
+    """A session is not loaded, cannot be changed here, or cannot hold a value."""
+
+
+class SessionTooLargeError(SessionError):
+    """More in a session than its store takes; the message has the sizes."""
+
+
+class SessionUnavailable(MojoError):
+    """The store of the sessions does not answer, or refuses; nothing was saved."""
+
+
+class SessionMoved(MojoError):
+    """
+    The visitor has another session id by now: there was a login or a logout.
+
+    Attributes:
+        ago: seconds since then.
+    """
+
+    def __init__(self, ago: float) -> None:
+        self.ago = ago
+        super().__init__("the visitor has another session id by now")
 
 
 class ConnectionRefused(MojoError):

@@ -8,7 +8,6 @@ signer, the tree of URLs, and the ports.  Any resource that was given it can bro
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -27,13 +26,23 @@ from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
 from mojo.errors import EventTableError, ProjectError
 from mojo.listening import Listening
+from mojo.parts import (
+    identify_unless,
+    make_banner,
+    make_signer,
+    make_store,
+    make_templates,
+    static_folder,
+)
 from mojo.project.app import App, by_name
 from mojo.project.loader import Project
 from mojo.sessions import current
 from mojo.sessions.cookies import CookieAges, VisitorCookies, user_key
+from mojo.sessions.keeper import SessionKeeper
+from mojo.sessions.live import LiveSessions
 from mojo.sessions.registry import Login, Registry, Visitor
-from mojo.sessions.signer import Signer, weakness_of
-from mojo.settings import Settings, check_secrets
+from mojo.sessions.stores import Sender, sender_of
+from mojo.settings import Settings
 from mojo.site import make_mounts, make_tree, take_options
 from mojo.socketio.formats import make_parser
 from mojo.socketio.namespace import NamespaceOperator
@@ -43,7 +52,6 @@ from mojo.socketio.server import SocketServer
 from mojo.socketio.threads import run_in_reactor
 from mojo.stats import ServiceStats
 from mojo.web.static import StaticFiles
-from mojo.web.templates import Templates
 
 _log = Logger()
 
@@ -80,6 +88,7 @@ class MojoService(MultiService, BroadcastOperator):
         resource: the root of the service's own tree of URLs.
         site: a Site for it.
         cookies: makes and reads the visitors' cookies.
+        session_keeper: loads and saves their sessions.
         stats: what is counted; see `ServiceStats`.
     """
 
@@ -102,20 +111,24 @@ class MojoService(MultiService, BroadcastOperator):
         self.reactor = reactor
         self._apps = by_name(apps)
         self.cookies = VisitorCookies(
-            self._make_signer(),
+            make_signer(settings),
             now,
             CookieAges(session=settings.session_max_age, login=settings.login_max_age),
         )
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.origins = Origins(settings.allowed_origins)
-        self.static_files = StaticFiles(self._static_folder())
-        self.templates = self._make_templates()
+        self.static_files = StaticFiles(static_folder(settings, self._path))
+        self.templates = make_templates(settings, self._path, self._apps.values())
         parser = make_parser(settings.socket_io.parser, settings.socket_io.encoder)
         self._sockets = SocketServer(
             reactor, take_options(SocketOptions, settings), owner=self, parser=parser
         )
         self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
         self.stats.setServiceParent(self)
+        store = make_store(settings, reactor, self.cookies)
+        self.session_keeper = SessionKeeper(store, reactor)
+        self._live_sessions = LiveSessions(self.session_keeper, reactor)
+        self._sockets.sessions = self._live_sessions
         self._registry = self._sockets.observer = Registry(self._sockets)
         BroadcastOperator.__init__(self, self._sockets)
         for app in self._apps.values():
@@ -125,7 +138,11 @@ class MojoService(MultiService, BroadcastOperator):
                 except EventTableError as exc:
                     raise ProjectError(f"{app.origin}: {exc}") from exc
         self.mounts = make_mounts(
-            self._sockets, settings, self._apps.values(), self.cookies.identify, self._path
+            self._sockets,
+            settings,
+            self._apps.values(),
+            identify_unless(self.session_keeper.is_retired, self.cookies.identify),
+            self._path,
         )
         self.resource = make_tree(self, self.mounts, self._apps.values())
         self.site = self.site_for(self.resource)
@@ -248,6 +265,27 @@ class MojoService(MultiService, BroadcastOperator):
             ),
         )
 
+    def move_visitor(self, former: str, session_id: str, sender: Sender) -> None:
+        """
+        Give a visitor another session id, with the connections; from any thread.
+
+        Args:
+            former: the id that the visitor had.
+            session_id: the new one.
+            sender: where the request came from that changed it.  A connection from
+                elsewhere may be of somebody who planted the former id: it is closed, and
+                comes back with the cookie that it has.
+        """
+        run_in_reactor(
+            self.reactor,
+            partial(
+                self._sockets.move_visitor,
+                former,
+                session_id,
+                lambda handshake: sender_of(handshake) == sender,
+            ),
+        )
+
     def site_for(self, root: IResource) -> EngineSite:
         """
         Make a Site for a tree of yours in which `mounts` are.
@@ -310,6 +348,9 @@ class MojoService(MultiService, BroadcastOperator):
         try:
             self._sockets.stop()
             await self._drain()
+            # After the handlers' on_close: that may change a session too.
+            await self._live_sessions.close()
+            await self.session_keeper.close()
         finally:
             current.unbind(self)
             await super().stopService()
@@ -334,49 +375,8 @@ class MojoService(MultiService, BroadcastOperator):
 
     def banner(self) -> str:
         """Say what is served, where, and whether the cookies are safe."""
-        lines = [f"Mojo serves {self.project_name}"]
-        shared = self.settings.socket_io.path
-        for app in self._apps.values():
-            name = app.name or "(project)"
-            if app.handler is not None:
-                own = f" and path {app.namespace}/" if app.name else ""
-                lines.append(f"  {name}: namespace {app.namespace} on {shared}{own}")
-            else:
-                lines.append(f"  {name}: pages")
-        lines += [f"  on {address}" for address in self._listening.addresses]
-        secret = "a secret made up for this run" if self._made_up_secret else "the project's secret"
-        lines.append(f"  cookies: sealed with {secret}, Secure where the visitor comes by https")
-        if self.settings.debug:
-            lines.append("  DEBUG is on: visitors see errors")
-        return "\n".join(lines)
-
-    # -- making the parts ---------------------------------------------------
-
-    def _static_folder(self) -> Path | None:
-        setting = self.settings.static_path
-        if setting is None:
-            return None
-        folder = (self._path / setting).resolve()
-        # Whatever is in it can be had by everybody: secrets and code must not be.
-        apps = self._path / "Apps"
-        if apps.is_relative_to(folder) or folder.parent == apps:
-            raise ProjectError(f"STATIC_PATH = {setting!r} would serve the project's own files")
-        return folder
-
-    def _make_signer(self) -> Signer:
-        check_secrets(self.settings, weakness_of)
-        secret = self.settings.cookie_secret
-        self._made_up_secret = not secret
-        if not secret:
-            secret = secrets.token_urlsafe(48)
-        return Signer(secret, self.settings.cookie_secret_fallbacks)
-
-    def _make_templates(self) -> Templates:
-        setting = self.settings.template_path
-        return Templates(
-            None if setting is None else self._path / setting,
-            {app.name: app.templates for app in self._apps.values() if app.templates is not None},
-            reload=self.settings.debug,
+        return make_banner(
+            self.project_name, self.settings, self._apps.values(), self._listening.addresses
         )
 
     def _log_request(self, request: Request) -> None:

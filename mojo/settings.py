@@ -32,11 +32,11 @@ _RECOVERY = {
 }
 
 
-def _setting(default: Any, check: Check) -> Any:
+def _setting(default: Any, check: Check, *, shown: bool = True) -> Any:
     metadata = {"check": check}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=shown)
 
 
 class _Checked:
@@ -190,6 +190,10 @@ class Settings(_Checked):
         cookie_secret: what the keys of the cookies are derived from.
         cookie_secret_fallbacks: earlier secrets, still good for opening.
         session_max_age: seconds that a ``session_id`` cookie is good.
+        session_store: where what is kept of visitors is: ``"memory"``, ``"cookie"``, a URL
+            of Redis, or a `SessionStore` or its dotted path.
+        session_max_size: most bytes of one session's JSON.
+        session_memory: most bytes of all sessions in memory.
         login_max_age: seconds that a ``logged_in`` cookie is good.
         installed_apps: the folders under ``Apps/`` that are served, in this order; by
             default all of them, by name.
@@ -207,9 +211,12 @@ class Settings(_Checked):
     project_name: str = _setting("", checks.is_a(str, "text"))
     listen: Sequence[str] = _setting((), checks.texts("endpoint strings"))
     listen_port: int | None = _setting(None, checks.optional(checks.count("port", least=0)))
-    cookie_secret: str = _setting("", checks.is_a(str, "text"))
-    cookie_secret_fallbacks: Sequence[str] = _setting((), checks.texts("secrets"))
+    cookie_secret: str = _setting("", checks.is_a(str, "text"), shown=False)
+    cookie_secret_fallbacks: Sequence[str] = _setting((), checks.texts("secrets"), shown=False)
     session_max_age: float = _setting(365 * 86400.0, checks.number("seconds", above=1))
+    session_store: object = _setting("memory", checks.session_store, shown=False)
+    session_max_size: int = _setting(64_000, checks.count("bytes", least=1))
+    session_memory: int = _setting(64_000_000, checks.count("bytes", least=1))
     login_max_age: float = _setting(14 * 86400.0, checks.number("seconds", above=1))
     installed_apps: Sequence[str] | None = _setting(
         None, checks.optional(checks.texts("app names"))

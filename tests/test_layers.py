@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,11 +17,19 @@ ROOT = Path(mojo.__file__).parent
 # a floor what counts is that there is no circle.
 FLOORS = (
     ("mojo.errors", "mojo.checks", "mojo.settings", "mojo.calls", "mojo.dotted"),
-    ("mojo.engineio",),
+    ("mojo.engineio", "mojo.redis"),
     ("mojo.socketio",),
     ("mojo.client",),
     ("mojo.sessions", "mojo.web", "mojo.project"),
-    ("mojo.site", "mojo.listening", "mojo.service", "mojo.stats", "mojo.socket_handlers", "mojo"),
+    (
+        "mojo.site",
+        "mojo.listening",
+        "mojo.service",
+        "mojo.parts",
+        "mojo.stats",
+        "mojo.socket_handlers",
+        "mojo",
+    ),
     ("mojo.tap", "mojo.cli"),
     ("mojo.testing",),
 )
@@ -124,6 +134,15 @@ class LayerTests(SynchronousTestCase):
         importers = self.importers("mojo.client")
         self.assertEqual({n for n in importers if not n.startswith("mojo.client")}, set())
 
+    def test_txredisapi_is_in_one_file(self) -> None:
+        """Who has no Redis does not wait for it: it is imported when the settings name one."""
+        self.assertEqual(self.importers("txredisapi"), {"mojo.redis.link"})
+        self.assertEqual(self.importers("mojo.redis"), {"mojo.sessions.redis_store"})
+        self.assertEqual(self.importers("mojo.sessions.redis_store"), {"mojo.parts"})
+        code = "import sys, mojo.service, mojo.tap; print('txredisapi' in sys.modules)"
+        output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        self.assertEqual(output.stdout, b"False\n")
+
     def test_socketio_knows_no_http(self) -> None:
         web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
         self.assertEqual(web, set())
@@ -155,6 +174,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
+            "mojo.sessions.values",
             "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
             "mojo.client.address", "mojo.client.options", "mojo.client.backoff",
             "mojo.client.cookies", "mojo.client.opening",

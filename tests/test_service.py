@@ -156,7 +156,8 @@ class BroadcastTests(ServiceTestCase):
         browser.post("/logout")
         self.assertEqual(told, [("logout", None)])
         self.assertEqual(len(service.logged_in_sessions), 0)
-        self.assertEqual(list(service.current_sessions), ["s1"])
+        self.assertEqual(list(service.current_sessions), [self.chat.handlers[0].session_id])
+        self.assertNotEqual(list(service.current_sessions), ["s1"])
 
     def test_handlers_find_the_service(self) -> None:
         service = self.serve()

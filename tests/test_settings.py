@@ -61,6 +61,17 @@ class ReadTests(SettingsTestCase):
         self.assertEqual(settings.socket_io.ping_interval, 5)
         self.assertEqual(settings.socket_io.transports, ("websocket",))
 
+    def test_nothing_secret_is_shown(self) -> None:
+        """Neither in the settings' own text nor in what is wrong with one."""
+        settings = read(
+            COOKIE_SECRET_FALLBACKS=["a former secret 0123456789 abcdefgh"],
+            SESSION_STORE="redis://:password@host",
+        )
+        for secret in (SECRET, "a former secret", "password"):
+            self.assertNotIn(secret, repr(settings))
+        problems = self.problems(SESSION_STORE="http://:password@host")
+        self.assertNotIn("password", problems[0])
+
     def test_port(self) -> None:
         self.assertEqual(read(LISTEN_PORT=80).endpoints, ("tcp:80",))
 
@@ -86,6 +97,9 @@ class ReadTests(SettingsTestCase):
             ({"ALLOWED_ORIGINS": ["https://x:"]}, "ALLOWED_ORIGINS holds 'https://x:'"),
             ({"ALLOWED_ORIGINS": ["https://x?y"]}, "ALLOWED_ORIGINS holds 'https://x?y'"),
             ({"SOCKET_IO": {"transports": []}}, "SOCKET_IO['transports'] must hold one of the"),
+            ({"SESSION_STORE": "nowhere"}, "SESSION_STORE must be 'memory', 'cookie', a URL"),
+            ({"SESSION_STORE": "redis://"}, "SESSION_STORE must be 'memory'"),
+            ({"SESSION_MAX_SIZE": 0}, "SESSION_MAX_SIZE must be 1 bytes or more"),
             ({"LOGIN_MAX_AGE": -1}, "LOGIN_MAX_AGE must be 1 seconds or more, not -1"),
             ({"MAX_BODY": 1.5}, "MAX_BODY must be a whole number of bytes, not float"),
             ({"SOCKET_IO": []}, "SOCKET_IO must be a dict, not list"),

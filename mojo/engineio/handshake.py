@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -145,6 +146,12 @@ class Handshake(Facts):
         self.session_id, self.user_id = identity
         self.issued = issued
         self.protocol = protocol
+
+    def moved(self, session_id: str) -> Handshake:
+        """Give the same for a visitor who has another id by now."""
+        other = copy(self)
+        other.session_id = session_id
+        return other
 
     @property
     def cookies(self) -> Cookies:

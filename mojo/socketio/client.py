@@ -9,7 +9,6 @@ protocol cannot be talked to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from mojo.engineio.packet import Packet as EnginePacket
@@ -204,7 +203,7 @@ class Client:
     def move(self, session_id: str) -> None:
         """Be another visitor's, with every connection and with those still to come."""
         handshake = self.session.handshake
-        self.session.handshake = replace(handshake, session_id=session_id)
+        self.session.handshake = handshake.moved(session_id)
         for connection in list(self._connections.values()):
             connection.namespace.moved(connection, handshake.session_id, session_id)
 

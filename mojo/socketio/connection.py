@@ -12,7 +12,7 @@ a handler may be waiting for, go past the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -21,15 +21,16 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from mojo.calls import ignore, run, settled
-from mojo.errors import ConnectionRefused, UnsendableError
+from mojo.calls import ignore, run
+from mojo.errors import ConnectionRefused, SessionMoved, SessionUnavailable, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, event_name, report
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
+from mojo.socketio.opening import ask_app
 from mojo.socketio.operator import PLAIN, Flags
-from mojo.socketio.ports import AppObject, Carrier, Home, Middleware
+from mojo.socketio.ports import AppObject, Carrier, Home
 from mojo.socketio.reasons import DisconnectReason
 from mojo.socketio.recovery import Comeback
 from mojo.socketio.request import SocketRequest
@@ -63,6 +64,7 @@ class Connection:
         state: see `ConnectionState`.
         comeback: what it needs if its client is to come back, where clients may.
         data: the app's own.
+        session: the visitor's session, once it is loaded.
         handler: the app's object, from `open` on.
     """
 
@@ -79,6 +81,7 @@ class Connection:
         "label",
         "namespace",
         "request",
+        "session",
         "state",
         "user_id",
         "wire_name",
@@ -97,6 +100,7 @@ class Connection:
         self.state = ConnectionState.OPENING
         self.comeback: Comeback | None = None
         self.data: dict[str, Any] = {}
+        self.session: MutableMapping[str, Any] | None = None
         # Made when one is waited for, and most connections never are asked.
         self._acks: PendingAcks | None = None
         self._held: list[Message] | None = None
@@ -147,17 +151,13 @@ class Connection:
 
     def _ask(self) -> Any:
         self.handler = self.namespace.make_handler(self)
-        if self.namespace.middleware:
-            return self._ask_through(list(self.namespace.middleware))
+        if self.namespace.middleware or self.handler.loads_session:
+            middleware = tuple(self.namespace.middleware)
+            return ask_app(self.handler, middleware, self.request, self._is_opening)
         return self.handler.on_open(self.request)
 
-    async def _ask_through(self, middleware: list[Middleware]) -> Any:
-        for function in middleware:
-            if await settled(function(self.handler)) is False:
-                return False
-            if self.state is not ConnectionState.OPENING:
-                return False  # the client left while the app was thinking
-        return await settled(self.handler.on_open(self.request))
+    def _is_opening(self) -> bool:
+        return self.state is ConnectionState.OPENING
 
     def _decided(self, result: object) -> None:
         if self.state is not ConnectionState.OPENING:
@@ -183,7 +183,8 @@ class Connection:
             self._refuse(failure.value)
         else:
             self.report(failure, "on_open")
-            self._refuse(ConnectionRefused("Internal server error"))
+            away = failure.check(SessionUnavailable, SessionMoved) is not None
+            self._refuse(ConnectionRefused("Try again" if away else "Internal server error"))
 
     def _refuse(self, refusal: ConnectionRefused) -> None:
         if self.state is not ConnectionState.OPENING:

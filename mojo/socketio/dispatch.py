@@ -17,7 +17,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.calls import begun, settled
-from mojo.errors import AckTimeout, Disconnected, EventArgumentsError, EventRefused
+from mojo.errors import (
+    AckTimeout,
+    Disconnected,
+    EventArgumentsError,
+    EventRefused,
+    SessionMoved,
+    SessionUnavailable,
+)
 from mojo.socketio.event import CATCH_ALL, UNHANDLED, EventEntry, EventTable
 from mojo.socketio.listeners import EventMiddleware
 from mojo.socketio.options import SocketOptions
@@ -280,8 +287,8 @@ def report(
     assert error is not None
     if isinstance(error, EventArgumentsError):
         _log.warn("{app}: {cid}: {error}", app=app, cid=cid, error=str(error))
-    elif isinstance(error, AckTimeout | Disconnected):
-        # No mistake of the app's: any client may go, or not answer.
+    elif isinstance(error, AckTimeout | Disconnected | SessionUnavailable | SessionMoved):
+        # No mistake of the app's: any client may go, or not answer, and any store too.
         _log.warn(
             "{app}: {where} of {cid}: {error}", app=app, where=where, cid=cid, error=str(error)
         )

@@ -23,10 +23,11 @@ from mojo.socketio.operator import ACK_SECONDS, Flags
 from mojo.socketio.parents import Names
 from mojo.socketio.ports import Middleware
 from mojo.socketio.request import SocketRequest
+from mojo.socketio.session_methods import SessionMethods
 from mojo.socketio.socket_operator import SocketOperator
 
 
-class MojoSocketHandler(SocketOperator):
+class MojoSocketHandler(SessionMethods, SocketOperator):
     """
     A client's connection to an app.
 

@@ -22,7 +22,7 @@ from mojo.socketio.once import HandledEvents
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
-from mojo.socketio.ports import Carrier, Middleware
+from mojo.socketio.ports import Carrier, Middleware, SessionSource
 from mojo.socketio.reasons import RECOVERABLE
 from mojo.socketio.recovery import (
     Comeback,
@@ -63,6 +63,7 @@ class Host(Protocol):
     new_id: Callable[[], str]
     new_ack_id: Callable[[], int]
     stats: SocketStats
+    sessions: SessionSource | None
 
     def namespace_empty(self, namespace: Namespace) -> None:
         """A namespace lost its last connection."""
@@ -185,6 +186,11 @@ class Namespace:
     def connections(self) -> Mapping[str, Connection]:
         """The open connections by their ids."""
         return MappingProxyType(self._connections)
+
+    @property
+    def sessions(self) -> SessionSource | None:
+        """Where the sessions of visitors come from."""
+        return self._host.sessions
 
     @property
     def is_needed(self) -> bool:

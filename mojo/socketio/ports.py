@@ -7,9 +7,10 @@ imports this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from typing import Any, ClassVar, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.packet import Packet as EnginePacket
@@ -27,6 +28,20 @@ from mojo.socketio.stats import SocketStats
 
 #: Called with a handler before its ``on_open``; may refuse as that may.
 Middleware = Callable[[Any], Any]
+
+
+class SessionSource(Protocol):
+    """
+    Where the sessions of visitors come from; see `mojo.sessions.live`.
+
+    A connection's is kept as its ``session``.
+    """
+
+    def load(self, connection: Any) -> Deferred[MutableMapping[str, Any]]:
+        """Load a connection's session, once more if it is loaded."""
+
+    def save(self, connection: Any) -> Deferred[None]:
+        """Save what was changed in it."""
 
 
 class Carrier(Protocol):
@@ -81,6 +96,10 @@ class Home(Protocol):
         """Give itself."""
 
     @property
+    def sessions(self) -> SessionSource | None:
+        """Where the sessions of visitors come from."""
+
+    @property
     def new_ack_id(self) -> Callable[[], int]:
         """Makes the id of an acknowledgement; from any thread."""
 
@@ -105,6 +124,11 @@ class Home(Protocol):
 
 class AppObject(dispatch.AppObject, Protocol):
     """What an app makes of a connection; see `mojo.socketio.handler`."""
+
+    loads_session: ClassVar[bool]
+
+    def load_session(self) -> Deferred[MutableMapping[str, Any]]:
+        """Load the visitor's session."""
 
     def on_open(self, request: SocketRequest) -> Any:
         """Let the client in, or not."""

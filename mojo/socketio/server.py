@@ -34,6 +34,7 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
 from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
+from mojo.socketio.ports import SessionSource
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.visitors import VisitorClients
 
@@ -67,6 +68,7 @@ class SocketServer:
         parser: the format of the packets; its clients must have the same.
 
     Attributes:
+        sessions: where the sessions of visitors come from, if it keeps any.
         stats: what it counts.
         engine_stats: what its mounts count, together.
     """
@@ -84,6 +86,7 @@ class SocketServer:
         self.clock = clock
         self.options = options or SocketOptions()
         self.observer: Observer = observer or _Nobody()
+        self.sessions: SessionSource | None = None
         self.new_id = new_id
         # count() is atomic: ids may be made in any thread.
         self.new_ack_id: Callable[[], int] = itertools.count().__next__

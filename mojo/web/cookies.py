@@ -25,6 +25,9 @@ class Beginning:
     def begin(self) -> None:
         """Called before anything else; mixins extend it, handlers override ``prepare``."""
 
+    async def ready(self) -> None:
+        """Called before ``prepare``, for what has to be waited for."""
+
 
 class CookieMethods(Beginning):
     """Methods of `MojoRequestHandler` about cookies."""
@@ -118,6 +121,12 @@ class CookieMethods(Beginning):
     def clear_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
         """Take a cookie from the browser."""
         self.set_cookie(name, "", max_age=0, path=path, domain=domain)
+
+    def withdraw_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+        """Let the response say nothing of a cookie that was set."""
+        header = self._cookies_set.pop((name, path, domain), None)
+        if header is not None:
+            self.request.cookies.remove(header)
 
     def get_secure_cookie(self, name: str, *, max_age: float = 31 * _DAY) -> str | None:
         """

@@ -171,13 +171,15 @@ class MojoRequestHandler(VisitorMethods):
         Render a template of this app, or of the project.
 
         Beside what is given, a template knows ``handler``, ``request``,
-        ``current_user``, ``session_id``, ``static_url``, ``csrf_field`` and ``project``.
+        ``current_user``, ``session_id``, ``session`` (``None`` unless it is loaded),
+        ``static_url``, ``csrf_field`` and ``project``.
         """
         names = {
             "handler": self,
             "request": self.request,
             "current_user": self.current_user,
             "session_id": self.session_id,
+            "session": self._session,
             "static_url": self.static_url,
             "csrf_field": self.csrf_field,
             "project": self.mojo.project_name,

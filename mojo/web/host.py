@@ -7,6 +7,8 @@ from typing import Protocol
 from mojo.engineio.origins import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.sessions.cookies import VisitorCookies
+from mojo.sessions.keeper import SessionKeeper
+from mojo.sessions.stores import Sender
 from mojo.settings import Settings
 from mojo.web.static import StaticFiles
 from mojo.web.templates import Templates
@@ -22,6 +24,7 @@ class Host(Protocol):
     origins: Origins
     static_files: StaticFiles
     templates: Templates
+    session_keeper: SessionKeeper
 
     def log_out(
         self,
@@ -32,3 +35,6 @@ class Host(Protocol):
         keep: str | None = None,
     ) -> None:
         """Take their logins from a visitor's connections."""
+
+    def move_visitor(self, former: str, session_id: str, sender: Sender) -> None:
+        """Give a visitor's connections another session id."""

@@ -31,7 +31,8 @@ class MojoSessionMixin(_Mixin):
 
     A visitor without a good one gets a new one with the response, and `session_id` has
     it at once; one that is past half its age is sealed anew, so that it does not run out
-    for whoever keeps coming; so is one that was sealed with an earlier secret.
+    for whoever keeps coming; so is one that was sealed with an earlier secret.  What is
+    kept of the visitor is `session`, if the class has ``loads_session = True``.
     """
 
     def begin(self) -> None:
@@ -42,8 +43,8 @@ class MojoSessionMixin(_Mixin):
         if opened is None:
             self._identify()
             self._begin_session(new_session_id())
-        elif cookies.is_stale(opened, cookies.ages.session):
-            self._begin_session(opened.value)
+        elif cookies.is_stale(opened, cookies.ages.session) and not self._is_retired():
+            self.set_visitor_cookie(SESSION_ID, opened.value, cookies.ages.session)
 
 
 class MojoAuthMixin(_Mixin):
@@ -58,7 +59,11 @@ class MojoAuthMixin(_Mixin):
         super().begin()
         cookies = self.mojo.cookies
         opened = cookies.open(LOGGED_IN, self.cookies, cookies.ages.login)
-        if opened is not None and cookies.is_stale(opened, cookies.ages.login):
+        if (
+            opened is not None
+            and cookies.is_stale(opened, cookies.ages.login)
+            and not self._is_retired()
+        ):
             self.set_visitor_cookie(LOGGED_IN, opened.value, cookies.ages.login)
 
 

@@ -24,6 +24,7 @@ from mojo.errors import HTTPError
 from mojo.web.errors import ErrorResource, not_found
 from mojo.web.handler import MojoRequestHandler
 from mojo.web.host import Host
+from mojo.web.session import AskAgain
 from mojo.web.urls import Page
 
 _log = Logger()
@@ -110,6 +111,8 @@ class _Serving:
         try:
             try:
                 await self._call(args, kwargs)
+            except AskAgain:
+                self._ask_again()
             except Exception as exc:
                 await self._write_error(exc)
             self._send()
@@ -128,14 +131,39 @@ class _Serving:
         handler.begin()
         if handler.csrf_protected and handler.method in _CHANGING:
             handler.check_csrf()
-        await settled(handler.prepare())
-        if not handler.finished:
-            result = await settled(method(*args, **kwargs))
-            if result is not None:
-                raise TypeError(
-                    f"{type(handler).__qualname__}.{handler.method.lower()} returned "
-                    f"{type(result).__name__}: a page is what it gives to write() or render()"
-                )
+        await handler.ready()
+        try:
+            await settled(handler.prepare())
+            if not handler.finished:
+                result = await settled(method(*args, **kwargs))
+                if result is not None:
+                    raise TypeError(
+                        f"{type(handler).__qualname__}.{handler.method.lower()} returned "
+                        f"{type(result).__name__}: a page is what it gives to write() or render()"
+                    )
+        except HTTPError:
+            await handler.conclude(crashed=False)
+            raise
+        except Exception:
+            await self._conclude_crash(handler)
+            raise
+        await handler.conclude(crashed=False)
+
+    async def _conclude_crash(self, handler: MojoRequestHandler) -> None:
+        try:
+            await handler.conclude(crashed=True)
+        except (HTTPError, AskAgain):
+            self._log_failure("failed, and then its login or logout")
+
+    def _ask_again(self) -> None:
+        handler = self._handler
+        assert handler is not None
+        handler.clear()
+        self._reset_headers()
+        handler.set_header("Cache-Control", "no-store")
+        uri = "/" + self._request.uri.decode("latin-1").lstrip("/")
+        # With the same method and body; what a browser sends then is the newest cookie.
+        handler.redirect(uri, status=307)
 
     async def _write_error(self, error: Exception) -> None:
         if isinstance(error, HTTPError):

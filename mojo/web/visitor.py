@@ -10,7 +10,6 @@ import base64
 import binascii
 import secrets
 from collections.abc import Callable
-from functools import partial
 from inspect import iscoroutine
 from typing import Any
 
@@ -18,10 +17,10 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
 from mojo.errors import HTTPError
-from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, new_session_id, user_key
+from mojo.sessions.cookies import LOGGED_IN, user_key
 from mojo.web import csrf
-from mojo.web.cookies import CookieMethods
 from mojo.web.host import Host
+from mojo.web.session import SessionMethods
 
 CSRF_COOKIE = "csrf_token"
 CSRF_FIELD = "csrf_token"
@@ -29,14 +28,11 @@ CSRF_HEADER = b"x-csrf-token"
 _CSRF_MAX_AGE = 30 * 86400.0
 
 
-class VisitorMethods(CookieMethods):
+class VisitorMethods(SessionMethods):
     """Methods of `MojoRequestHandler` about the visitor."""
 
     def __init__(self, mojo: Host, request: Request) -> None:
         super().__init__(mojo, request)
-        self._session_id: str | None = None
-        self._user_id: str | None = None
-        self._identified = False
         self._csrf_secret: bytes | None = None
         self._when_sent: Callable[[], None] | None = None
 
@@ -48,12 +44,6 @@ class VisitorMethods(CookieMethods):
         takes time belongs into `prepare`.
         """
         return self.user_id
-
-    @property
-    def session_id(self) -> str | None:
-        """The visitor; with `MojoSessionMixin` every visitor has one."""
-        self._identify()
-        return self._session_id
 
     @property
     def user_id(self) -> str | None:
@@ -78,17 +68,17 @@ class VisitorMethods(CookieMethods):
         """
         Log the visitor in: the response sets the ``logged_in`` cookie.
 
-        A login belongs to a session: a visitor who has none gets one.  Connections that
-        the visitor has with another login lose it.
+        A login belongs to a session: a visitor who has none gets one.  One that there is
+        gets another id, which nobody can have known before, and the visitor's connections
+        go along.  Those that the visitor has with another login lose it.
 
         Args:
             user_id: text or a whole number; checking who it is is yours.
         """
         key = user_key(user_id)
         self._identify()
-        if self._session_id is None:
-            self._begin_session(new_session_id())
         self._log_out_connections("login changed", keep=key)
+        self._renew_session_id()
         self._user_id = key
         self.set_visitor_cookie(LOGGED_IN, key, self.mojo.cookies.ages.login)
 
@@ -98,40 +88,30 @@ class VisitorMethods(CookieMethods):
 
         The response takes the ``logged_in`` cookie away; connections leave
         ``LOGGED_IN_SESSIONS``, lose their `user_id`, and their ``on_logout`` is called.
+        The session goes on under another id.
         """
         self._identify()
         self.clear_cookie(LOGGED_IN)
         self._log_out_connections("logout")
         self._user_id = None
+        if self._session_id is not None:
+            self._renew_session_id()
 
     def _log_out_connections(self, reason: str, keep: str | None = None) -> None:
         # Whatever this request's cookies say of it now: a connection may have come with a
         # login that has run out since.
-        log_out = partial(
-            self.mojo.log_out, self._session_id, self._user_id, reason=reason, keep=keep
-        )
-        log_out()
+        user_id = self._user_id
+        self.mojo.log_out(self._session_id, user_id, reason=reason, keep=keep)
         # And once more when the browser has the answer: until then it may come back with
-        # the old cookie.
-        self._when_sent = log_out
+        # the old cookie.  The connections have the session's new id by then.
+        self._when_sent = lambda: self.mojo.log_out(
+            self._session_id, user_id, reason=reason, keep=keep
+        )
 
     def end(self) -> None:
         """Called when the response was sent, or could not be."""
         if self._when_sent is not None:
             self._when_sent()
-
-    def set_visitor_cookie(self, name: str, value: str, max_age: float) -> None:
-        """Seal one of the visitor's two cookies."""
-        self.set_secure_cookie(name, value, max_age=max_age)
-
-    def _identify(self) -> None:
-        if not self._identified:
-            self._identified = True
-            self._session_id, self._user_id = self.mojo.cookies.identify(self.cookies)
-
-    def _begin_session(self, session_id: str) -> None:
-        self._session_id = session_id
-        self.set_visitor_cookie(SESSION_ID, session_id, self.mojo.cookies.ages.session)
 
     # -- forgery ------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.sessions.registry import Registry
 from mojo.socketio import event
+from mojo.testing.wire import Wire
 from tests.socketio.world import World, remembering
-from tests.wire import Wire
 
 S1 = {"headers": {"Cookie": "session_id=s1"}}
 

@@ -399,8 +399,8 @@ class LiveTests(SynchronousTestCase):
 class RotationTests(VisitorTestCase):
     def test_old_secret(self) -> None:
         """Cookies of an earlier secret are sealed anew when they are seen."""
-        session = self.session()
         self.browser.submit("/login", "/", user="ada")
+        session = self.session()
         old = dict(self.browser.jar)
         self.browser.host = self.serve_with("a new secret: 0123456789 abcdefghijkl", (SECRET,))
         self.assertEqual(self.browser.get("/").text.split(" ")[:2], [session, "ada"])

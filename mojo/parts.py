@@ -1,0 +1,145 @@
+"""What a service is made of by its settings: the signer, the store, folders, its banner."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from mojo import dotted
+from mojo.engineio.handshake import Cookies, Identify, Identity
+from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
+from mojo.project.app import App
+from mojo.sessions.cookie_store import CookieStore
+from mojo.sessions.cookies import VisitorCookies
+from mojo.sessions.memory_store import MemoryStore
+from mojo.sessions.signer import Signer, weakness_of
+from mojo.sessions.stores import SessionStore
+from mojo.settings import Settings, check_secrets
+from mojo.web.templates import Templates
+
+
+def make_signer(settings: Settings) -> Signer:
+    """
+    Make the signer of a project's cookies; with ``DEBUG`` it may have a made-up secret.
+
+    Raises:
+        SettingsError: without ``DEBUG`` the secret is weak, or there is none.
+    """
+    check_secrets(settings, weakness_of)
+    secret = settings.cookie_secret or secrets.token_urlsafe(48)
+    return Signer(secret, settings.cookie_secret_fallbacks)
+
+
+def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> SessionStore:
+    """
+    Make the store that ``SESSION_STORE`` names.
+
+    Raises:
+        SettingsError: there is no such store.
+    """
+    store = settings.session_store
+    if store == "memory":
+        return MemoryStore(
+            reactor,
+            max_age=settings.session_max_age,
+            max_size=settings.session_max_size,
+            max_bytes=settings.session_memory,
+        )
+    if store == "cookie":
+        return CookieStore(cookies, settings.session_max_size)
+    if isinstance(store, str) and "://" in store:
+        # Here, since whoever has no Redis need not wait for what speaks to it.
+        from mojo.sessions.redis_store import RedisStore  # noqa: PLC0415
+
+        return RedisStore.at(
+            store,
+            reactor,
+            max_age=settings.session_max_age,
+            max_size=settings.session_max_size,
+        )
+    if isinstance(store, str):
+        store = dotted.load(store, "SESSION_STORE")
+    if isinstance(store, type) or not isinstance(store, SessionStore):
+        wanted = "an object that is a mojo.sessions.stores.SessionStore"
+        raise SettingsError([f"SESSION_STORE must be {wanted}, not {type(store).__name__}"])
+    return store
+
+
+def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify) -> Identify:
+    """
+    Make the `Identify` of the mounts, which refuses a session's id that was given up.
+
+    The client comes again in a moment, and with the new one; let in as nobody, or as a
+    visitor without a past, it would stay that.
+
+    Args:
+        is_retired: tells whether an id was given up a moment ago.
+        identify: tells who the visitor is.
+    """
+
+    def identify_client(cookies: Cookies) -> Identity:
+        identity = identify(cookies)
+        if is_retired(identity.session_id):
+            raise EngineError(EngineErrorCode.FORBIDDEN, message="The session has changed")
+        return identity
+
+    return identify_client
+
+
+def static_folder(settings: Settings, project: Path) -> Path | None:
+    """
+    Give the folder of static files.
+
+    Raises:
+        ProjectError: whatever is in it can be had by everybody, and in that one the
+            project's own code and secrets are.
+    """
+    setting = settings.static_path
+    if setting is None:
+        return None
+    folder = (project / setting).resolve()
+    apps = project / "Apps"
+    if apps.is_relative_to(folder) or folder.parent == apps:
+        raise ProjectError(f"STATIC_PATH = {setting!r} would serve the project's own files")
+    return folder
+
+
+def make_templates(settings: Settings, project: Path, apps: Collection[App]) -> Templates:
+    """Make the templates of a project and of its apps."""
+    setting = settings.template_path
+    return Templates(
+        None if setting is None else project / setting,
+        {app.name: app.templates for app in apps if app.templates is not None},
+        reload=settings.debug,
+    )
+
+
+def make_banner(
+    project: str, settings: Settings, apps: Iterable[App], addresses: Iterable[str]
+) -> str:
+    """
+    Say what is served, where, and whether the cookies are safe.
+
+    Args:
+        project: its name.
+        settings: its settings.
+        apps: what is served.
+        addresses: where.
+    """
+    lines = [f"Mojo serves {project}"]
+    shared = settings.socket_io.path
+    for app in apps:
+        name = app.name or "(project)"
+        if app.handler is not None:
+            own = f" and path {app.namespace}/" if app.name else ""
+            lines.append(f"  {name}: namespace {app.namespace} on {shared}{own}")
+        else:
+            lines.append(f"  {name}: pages")
+    lines += [f"  on {address}" for address in addresses]
+    secret = "the project's secret" if settings.cookie_secret else "a secret made up for this run"
+    lines.append(f"  cookies: sealed with {secret}, Secure where the visitor comes by https")
+    if settings.debug:
+        lines.append("  DEBUG is on: visitors see errors")
+    return "\n".join(lines)

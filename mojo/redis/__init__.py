@@ -1,0 +1,1 @@
+"""Redis: the one folder that knows how it is spoken to."""

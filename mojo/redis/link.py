@@ -1,0 +1,253 @@
+"""
+A connection to Redis that says at once when there is none.
+
+txredisapi connects, connects again, and speaks the protocol.  Left to itself it keeps what
+is asked while there is no connection, and does it when there is one, long after whoever
+asked has given up: a session would be saved after its visitor was told that it was not.
+So nothing is sent here but over a connection that is up, and every answer has its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IReactorCore
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+from txredisapi import ConnectionHandler, RedisError, RedisFactory
+
+from mojo.errors import MojoError, SettingsError
+
+_log = Logger()
+
+#: Seconds for a connection, and for an answer.
+TIMEOUT = 2.0
+#: Seconds between two tries to connect, at most.
+MAX_DELAY = 2.0
+_PORT = 6379
+
+
+class RedisUnavailable(MojoError):
+    """Redis does not answer, or refuses a command."""
+
+
+class RedisAddress:
+    """
+    Where a Redis is, and as whom it is spoken to.
+
+    Args:
+        url: ``redis://[[user]:password@]host[:port][/database]``, the same with
+            ``rediss``, which is TLS, or ``unix://[[user]:password@]/path[?db=database]``.
+        setting: what names it, for the error.
+    Raises:
+        SettingsError: it is none of these; the message does not have the URL.
+    """
+
+    def __init__(self, url: str, setting: str) -> None:
+        try:
+            parts = urlsplit(url)
+            self.scheme = parts.scheme
+            self.host, self.port = parts.hostname or "", parts.port or _PORT
+            self.username = unquote(parts.username) if parts.username else None
+            self.password = unquote(parts.password) if parts.password else None
+            if self.scheme == "unix":
+                self.path, database = parts.path, parse_qs(parts.query).get("db", ["0"])[-1]
+            else:
+                self.path, database = "", parts.path.strip("/") or "0"
+            self.database = int(database)
+            good = bool(self.path if self.scheme == "unix" else self.host)
+        except ValueError:
+            good = False
+        if not good or self.scheme not in ("redis", "rediss", "unix"):
+            forms = (
+                "redis://[user:password@]host[:port][/db], rediss://... or "
+                "unix://[user:password@]/path[?db=number]"
+            )
+            raise SettingsError([f"{setting} is no URL of a Redis: {forms}"])
+
+    def __repr__(self) -> str:
+        return f"<RedisAddress {self}>"
+
+    def __str__(self) -> str:
+        # Without the password, and the name that it is of.
+        if self.scheme == "unix":
+            return f"unix://{self.path}?db={self.database}"
+        return f"{self.scheme}://{self.host}:{self.port}/{self.database}"
+
+    def endpoint(self, reactor: Any) -> Any:
+        """Make the endpoint that leads there."""
+        if self.scheme == "unix":
+            return UNIXClientEndpoint(reactor, self.path, timeout=TIMEOUT)
+        endpoint = HostnameEndpoint(reactor, self.host, self.port, timeout=TIMEOUT)
+        if self.scheme == "rediss":
+            return wrapClientTLS(optionsForClientTLS(self.host), endpoint)
+        return endpoint
+
+
+class _WatchedEndpoint:
+    """An endpoint that tells whether it leads anywhere."""
+
+    def __init__(self, endpoint: Any, link: RedisLink) -> None:
+        self._endpoint = endpoint
+        self._link = link
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting.addErrback(self._link.connect_failed)
+
+
+class _Factory(RedisFactory):  # type: ignore[misc]
+    """One connection that comes again; camelCase is txredisapi's."""
+
+    initialDelay = 0.2
+    maxDelay = MAX_DELAY
+
+    def __init__(self, link: RedisLink) -> None:
+        address = link.address
+        super().__init__(
+            str(address),
+            address.database,
+            1,
+            isLazy=True,
+            handler=ConnectionHandler,
+            charset="utf-8",
+            password=address.password,
+            replyTimeout=TIMEOUT,
+            # Text stays text, also where it looks like a number.
+            convertNumbers=False,
+            username=address.username,
+        )
+        self._link = link
+        self.deferred.addErrback(lambda failure: None)  # it is told by connectionError
+
+    def addConnection(self, conn: Any) -> None:
+        super().addConnection(conn)
+        if conn in self.pool:
+            self._link.connected()
+
+    def delConnection(self, conn: Any) -> None:
+        super().delConnection(conn)
+        self._link.disconnected()
+
+    def connectionError(self, why: str) -> None:
+        super().connectionError(why)
+        self._link.rejected()
+
+
+class RedisLink:
+    """
+    A connection to a Redis, which is made when it is first used.
+
+    Args:
+        address: where it is.
+        reactor: makes connections.
+    """
+
+    def __init__(self, address: RedisAddress, reactor: IReactorCore) -> None:
+        self.address = address
+        self._reactor: Any = reactor
+        self._factory: _Factory | None = None
+        self._is_down = False
+        self._waiting: list[Deferred[None]] = []
+
+    def __repr__(self) -> str:
+        return f"<RedisLink to {self.address}>"
+
+    async def eval(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Any:
+        """
+        Run a script of Lua; text comes back as ``str``.
+
+        Raises:
+            RedisUnavailable: there is no connection, no answer in time, or a refusal.
+        """
+        connection = await self._connection()
+        try:
+            return await connection.eval(script, list(keys), list(args))
+        except RedisError as exc:
+            raise RedisUnavailable(f"{self.address}: {exc}") from exc
+
+    async def close(self) -> None:
+        """Let the connection go; it is made again if it is used again."""
+        factory, self._factory = self._factory, None
+        self._is_down = False
+        self._fail_waiting()
+        if factory is not None:
+            await factory.disconnect()
+
+    async def _connection(self) -> Any:
+        if self._factory is None:
+            self._factory = _Factory(self)
+            self._factory.startConnecting(
+                _WatchedEndpoint(self.address.endpoint(self._reactor), self)
+            )
+        if not self._factory.pool:
+            if self._is_down:
+                raise RedisUnavailable(f"{self.address}: not connected")
+            await self._first_connection()
+        factory = self._factory
+        if factory is None or not factory.pool:
+            raise RedisUnavailable(f"{self.address}: not connected")
+        return factory.pool[0]
+
+    def _first_connection(self) -> Deferred[None]:
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        # Not longer than it takes to find out, whatever becomes of the connection.
+        late = self._reactor.callLater(TIMEOUT, self._fail, waiting)
+
+        def settled(result: Any) -> Any:
+            if late.active():
+                late.cancel()
+            return result
+
+        return waiting.addBoth(settled)
+
+    def _fail(self, waiting: Deferred[None]) -> None:
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+            waiting.errback(RedisUnavailable(f"{self.address}: not connected"))
+
+    def _fail_waiting(self) -> None:
+        for waiting in list(self._waiting):
+            self._fail(waiting)
+
+    # -- from the factory -----------------------------------------------------
+
+    def connected(self) -> None:
+        """Note that there is a connection."""
+        if self._is_down:
+            _log.info("{address}: connected again", address=str(self.address))
+        self._is_down = False
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def disconnected(self) -> None:
+        """Note that the connection went; there may be another one in a moment."""
+        if self._factory is not None:
+            _log.warn("{address}: connection lost", address=str(self.address))
+
+    def connect_failed(self, failure: Any) -> Any:
+        """Note that there is nobody to connect to."""
+        if self._factory is not None:
+            if not self._is_down:
+                _log.error(
+                    "{address}: cannot connect: {error}",
+                    address=str(self.address),
+                    error=failure.getErrorMessage(),
+                )
+            self._is_down = True
+            self._fail_waiting()
+        return failure
+
+    def rejected(self) -> None:
+        """Note that the login was refused: txredisapi would never try again."""
+        _log.error("{address}: the login or the database was refused", address=str(self.address))
+        factory, self._factory = self._factory, None
+        self._fail_waiting()
+        if factory is not None:
+            factory.stopTrying()

@@ -1,0 +1,76 @@
+"""A real Redis of a test's own, on a socket in a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from signal import SIGCONT
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+
+from tests.e2e.processes import Process, start
+
+REDIS = shutil.which("redis-server")
+NO_REDIS = None if REDIS else "needs redis-server"
+
+
+class RedisServer:
+    """
+    A Redis that can be stopped, started again, and held up.
+
+    Attributes:
+        url: where it is.
+    """
+
+    def __init__(self, *options: str) -> None:
+        # Not trial's folder: a socket's path must be short.
+        self.folder = Path(tempfile.mkdtemp(prefix="mojo-redis-"))
+        self.socket = self.folder / "socket"
+        self.url = f"unix://{self.socket}"
+        self._options = options
+        self.process: Process | None = None
+
+    async def start(self) -> None:
+        self.process = start(
+            REDIS, "--port", "0", "--unixsocket", self.socket, "--dir", self.folder,
+            "--save", "", "--appendonly", "no", *self._options,
+        )  # fmt: skip
+        await self.process.wait_for("Ready to accept connections|ready to accept connections")
+
+    async def stop(self) -> None:
+        if self.process is not None:
+            self.signal(SIGCONT)
+            await self.process.stop()
+            self.process = None
+
+    def signal(self, number: int) -> None:
+        if not self.process.ended.called:
+            self.process.transport.signalProcess(number)
+
+    async def clean(self) -> None:
+        await self.stop()
+        shutil.rmtree(self.folder)
+
+    async def ask(self, *command: str) -> bytes:
+        """Send a command by hand; give the answer as it is on the wire."""
+        asker = _Asker()
+        await connectProtocol(UNIXClientEndpoint(reactor, str(self.socket)), asker)
+        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
+        asker.transport.write(b"*%d\r\n%s*1\r\n$4\r\nQUIT\r\n" % (len(command), parts))
+        return (await asker.ended).removesuffix(b"+OK\r\n")
+
+
+class _Asker(Protocol):
+    def __init__(self) -> None:
+        self.answer = b""
+        self.ended: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.answer += data
+
+    def connectionLost(self, reason) -> None:
+        self.ended.callback(self.answer)

@@ -1,0 +1,47 @@
+"""What a service is made of by its settings: `mojo.parts`."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo.errors import SettingsError
+from mojo.sessions.cookie_store import CookieStore
+from mojo.sessions.memory_store import MemoryStore
+from tests.sessions.breakable import BreakableStore
+from tests.web.server import make_service
+
+STORE = BreakableStore(Clock())
+
+
+class StoreTests(SynchronousTestCase):
+    def store(self, **settings):
+        return make_service(**settings).session_keeper._store
+
+    def test_names(self) -> None:
+        self.assertIsInstance(self.store(), MemoryStore)
+        self.assertIsInstance(self.store(session_store="cookie"), CookieStore)
+        self.assertIs(self.store(session_store=STORE), STORE)
+        self.assertIs(self.store(session_store=f"{__name__}.STORE"), STORE)
+        store = self.store(session_store="redis://:secret@localhost/1")
+        self.assertEqual(repr(store), "<RedisStore at redis://localhost:6379/1>")
+
+    def test_sizes(self) -> None:
+        """The settings reach the stores; no cookie is larger than browsers keep."""
+        self.assertEqual(self.store(session_max_size=77).max_size, 77)
+        self.assertEqual(self.store(session_max_size=77, session_store="cookie").max_size, 77)
+        self.assertEqual(self.store(session_store="cookie").max_size, 2700)
+        store = self.store(session_memory=5, session_max_age=9)
+        self.assertEqual((store._max_bytes, store._max_age), (5, 9))
+
+    def test_mistakes(self) -> None:
+        for store, problem in (
+            ("nowhere.STORE", "SESSION_STORE = 'nowhere.STORE' cannot be imported"),
+            (object(), "SessionStore, not object"),
+            (MemoryStore, "SessionStore, not type"),
+            ("redis://:secret@host/x", "SESSION_STORE is no URL of a Redis"),
+        ):
+            with self.assertRaises(SettingsError) as caught:
+                self.store(session_store=store)
+            self.assertIn(problem, str(caught.exception))
+            self.assertNotIn("secret", str(caught.exception))
