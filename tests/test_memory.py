@@ -240,7 +240,7 @@ class FlatTests(SynchronousTestCase):
         self.assertEqual(list(world.server.namespaces), ["/ChatSocket"])
         self.assertEqual(len(world.server.namespaces["/ChatSocket"].adapter), 0)
         self.assertEqual((registry.visitors, registry.logins, registry._here), ({}, {}, {}))
-        self.assertEqual(world.server._logged_in, {})
+        self.assertEqual(len(world.server._visitors), 0)
         self.assertEqual(world.clock.getDelayedCalls(), [])
         self.assertEqual(world.server.engine_stats.active_sessions, 0)
         self.assertEqual(+world.server.engine_stats.transports, Counter())

@@ -2,12 +2,13 @@
 
 import * as scenarios from "./scenarios.mjs";
 import * as slow from "./slow.mjs";
+import * as visitors from "./visitors.mjs";
 import * as words from "./words.mjs";
 
 const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
-  await { scenarios, slow, words }[module][scenario](base, ...rest);
+  await { scenarios, slow, visitors, words }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

@@ -29,7 +29,7 @@ export function once(socket, event) {
 export const TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]];
 
 // Each way to an app: as a namespace of the shared path, and as a path of its own.
-function ways(base) {
+export function ways(base) {
   return [
     (options) => open(`${base}/EchoSocket`, options),
     (options) => open(base, { path: "/EchoSocket/", ...options }),
@@ -235,18 +235,32 @@ export async function origins(base) {
 
 // -- visitors -----------------------------------------------------------------
 
-async function visit(base) {
-  const response = await fetch(`${base}/who`);
-  const cookie = response.headers.getSetCookie().map((c) => c.split(";")[0]).join("; ");
-  return { cookie, id: (await response.json()).me };
+// What browsers' pages and sockets have in common.
+export const AGENT = { "User-Agent": "a browser" };
+
+// Ask for a page as a browser with these cookies.
+export async function ask(base, path, visitor, options = {}) {
+  const headers = { ...AGENT, ...(visitor.cookie && { Cookie: visitor.cookie }) };
+  const response = await fetch(`${base}${path}`, { headers, redirect: "manual", ...options });
+  const jar = new Map((visitor.cookie || "").split("; ").filter(Boolean).map((c) => c.split(/=(.*)/s)));
+  for (const set of response.headers.getSetCookie()) {
+    const [name, value] = set.split(";")[0].split(/=(.*)/s);
+    jar.set(name, value);
+  }
+  visitor.cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+  return response;
 }
 
-async function login(base, visitor, user) {
-  const response = await fetch(`${base}/login`, {
-    method: "POST", body: new URLSearchParams({ user }), headers: { Cookie: visitor.cookie },
-  });
-  const set = response.headers.getSetCookie().map((c) => c.split(";")[0]);
-  visitor.cookie = [visitor.cookie, ...set].join("; ");
+export async function visit(base) {
+  const visitor = {};
+  visitor.id = (await (await ask(base, "/who", visitor)).json()).me;
+  return visitor;
+}
+
+export async function login(base, visitor, user) {
+  const body = new URLSearchParams({ user });
+  assert.equal((await ask(base, "/login", visitor, { method: "POST", body })).status, 200);
+  visitor.id = (await (await ask(base, "/who", visitor)).json()).me;
 }
 
 const who = async (base) => (await fetch(`${base}/who`)).json();

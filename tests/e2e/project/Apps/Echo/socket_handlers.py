@@ -4,7 +4,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import deferLater
 
-from mojo import ConnectionRefused, MojoSocketHandler, event
+from mojo import ConnectionRefused, MojoSocketHandler, SessionUnavailable, event
+from mojo.errors import SessionMoved
 
 
 class AdminHandler(MojoSocketHandler):
@@ -45,6 +46,22 @@ class SocketConnectionHandler(MojoSocketHandler):
     def ask_back(self, question):
         answer = yield self.call("question", question, timeout=5)
         return "the answer was", answer
+
+    @event
+    async def add(self, item):
+        session = await self.load_session()
+        session["cart"] = [*session.get("cart", []), item]
+        await self.save_session()
+        return {"cart": session["cart"], "session": self.session_id}
+
+    @event
+    async def put(self, key, value):
+        try:
+            (await self.load_session())[key] = value
+            await self.save_session()
+        except (SessionMoved, SessionUnavailable) as exc:
+            return type(exc).__name__
+        return True
 
     @event
     def where_from(self):

@@ -5,5 +5,7 @@ urlpatterns = [
     (r"/who", views.Who),
     (r"/login", views.Login),
     (r"/logout", views.Logout),
+    (r"/cart", views.Cart),
+    (r"/kept", views.Kept),
     ("/announce/", views.Announce()),
 ]

@@ -45,6 +45,20 @@ class Logout(Page):
         self.write("out")
 
 
+class Cart(Page):
+    loads_session = True
+
+    def get(self):
+        self.write({"cart": self.session.get("cart", [])})
+
+
+class Kept(Page):
+    loads_session = True
+
+    def get(self):
+        self.write(dict(self.session))
+
+
 class Announce(Resource):
     """A plain resource: ``mojo`` is set by nobody, the service is found by its app."""
 
