@@ -6,7 +6,7 @@ import re
 from signal import SIGCONT, SIGSTOP
 
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -169,8 +169,6 @@ class SharedContract(Contract):
     async def test_two_at_once(self) -> None:
         """Of two who save over the same version one has to look again."""
         await self.save(ONE, None)
-        from twisted.internet.defer import Deferred
-
         results = await gatherResults(
             [Deferred.fromCoroutine(self.save(stored, "v1")) for stored in (TWO, THREE)]
         )
@@ -321,6 +319,9 @@ class RedisStoreTests(SharedContract, TestCase):
             with self.assertRaises(SessionUnavailable) as caught:
                 await ask()
             self.assertIn("unix://", str(caught.exception))
+        # Nobody waits for what is known to be away.
+        asked = Deferred.fromCoroutine(self.load())
+        self.failureResultOf(asked, SessionUnavailable)
         await self.redis.start()
         await self.until_it_answers()
         self.assertIsNone(await self.load())
@@ -409,6 +410,18 @@ class RedisLoginTests(TestCase):
                         await store.load("s1", jar)
                     self.assertNotIn(password, str(caught.exception))
             await store.close()
+        await redis.clean()
+
+    async def test_password_that_comes_to_be_right(self) -> None:
+        """Whoever mends the login need not start the service again."""
+        redis = RedisServer()
+        await redis.start()
+        store = RedisStore.at(f"unix://:later@{redis.socket}", reactor, max_age=9, max_size=9)
+        with self.assertRaises(SessionUnavailable):
+            await store.load("s1", Jar())
+        await redis.ask("CONFIG", "SET", "requirepass", "later")
+        self.assertIsNone(await store.load("s1", Jar()))
+        await store.close()
         await redis.clean()
 
 
