@@ -394,12 +394,14 @@ class RedisLoginTests(TestCase):
     async def test_password(self) -> None:
         """It is sent, is in no message, and a wrong one is not the end."""
         redis = RedisServer("--requirepass", "pass word")
+        self.addCleanup(redis.clean)
         await redis.start()
         jar = Jar()
         for password, good in (("wrong", False), ("pass%20word", True)):
             store = RedisStore.at(
                 f"unix://:{password}@{redis.socket}?db=3", reactor, max_age=9, max_size=9
             )
+            self.addCleanup(store.close)
             self.assertNotIn(password, repr(store))
             if good:
                 self.assertIsNone(await store.load("s1", jar))
@@ -409,20 +411,18 @@ class RedisLoginTests(TestCase):
                     with self.assertRaises(SessionUnavailable) as caught:
                         await store.load("s1", jar)
                     self.assertNotIn(password, str(caught.exception))
-            await store.close()
-        await redis.clean()
 
     async def test_password_that_comes_to_be_right(self) -> None:
         """Whoever mends the login need not start the service again."""
         redis = RedisServer()
+        self.addCleanup(redis.clean)
         await redis.start()
         store = RedisStore.at(f"unix://:later@{redis.socket}", reactor, max_age=9, max_size=9)
+        self.addCleanup(store.close)
         with self.assertRaises(SessionUnavailable):
             await store.load("s1", Jar())
         await redis.ask("CONFIG", "SET", "requirepass", "later")
         self.assertIsNone(await store.load("s1", Jar()))
-        await store.close()
-        await redis.clean()
 
 
 class RedisAddressTests(SynchronousTestCase):
