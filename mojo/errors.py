@@ -31,6 +31,7 @@ mend::
      Disconnected                  the connection went before the answer came
      AckTimeout                    the client did not acknowledge in time
      HTTPError                     raised *by* a page to answer with a status
+      +-- TooManyTries             passwords were tried too often
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 
@@ -296,6 +298,24 @@ class HTTPError(MojoError):
         self.log_message = log_message % args if args else log_message
         detail = f" ({self.log_message})" if self.log_message else ""
         super().__init__(f"{status} {self.reason}{detail}")
+
+
+class TooManyTries(HTTPError):
+    """
+    Passwords were tried too often; a page answers 429, with ``Retry-After``.
+
+    Attributes:
+        seconds: how long to wait.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(429, f"try again in {self.retry_after} seconds")
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds, no fewer than `seconds`."""
+        return ceil(self.seconds)
 
 
 def _standard_reason(status: int) -> str:

@@ -20,7 +20,7 @@ FLOORS = (
     ("mojo.engineio", "mojo.redis"),
     ("mojo.socketio",),
     ("mojo.client",),
-    ("mojo.sessions", "mojo.web", "mojo.project"),
+    ("mojo.sessions", "mojo.web", "mojo.project", "mojo.auth"),
     (
         "mojo.site",
         "mojo.listening",
@@ -175,7 +175,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.sessions.values",
-            "mojo.web.csrf", "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
+            "mojo.web.csrf", "mojo.auth.scrypt",
+            "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
             "mojo.client.address", "mojo.client.options", "mojo.client.backoff",
             "mojo.client.cookies", "mojo.client.opening",
         ):  # fmt: skip

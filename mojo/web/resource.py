@@ -20,7 +20,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from mojo.calls import settled
-from mojo.errors import HTTPError
+from mojo.errors import HTTPError, TooManyTries
 from mojo.web.errors import ErrorResource, not_found
 from mojo.web.handler import MojoRequestHandler
 from mojo.web.host import Host
@@ -185,6 +185,8 @@ class _Serving:
         self._reset_headers()
         if status == 405:
             handler.set_header("Allow", ", ".join(_methods_of(handler)))
+        if isinstance(error, TooManyTries):
+            handler.set_header("Retry-After", error.retry_after)
         handler.set_status(status, reason)
         try:
             await settled(handler.write_error(status, reason, Failure(error)))

@@ -1,0 +1,90 @@
+"""
+Passwords, hashed in threads: `hash_password`, `check_password`, `needs_rehash`.
+
+A hash takes some tenths of a second of one processor, which the reactor has better use for.  Few
+are made at once: a crowd that logs in waits in line, and neither takes all of the reactor's
+threads nor all of the memory.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.threads import deferToThread
+
+from mojo.auth import scrypt
+
+#: Fewest characters of a password that is hashed (NIST SP 800-63B).
+MIN_LENGTH = 8
+#: Most hashes that are made at once, at 32 MB each.
+AT_ONCE = 4
+
+_turns = DeferredSemaphore(AT_ONCE)
+
+# The hash of no password: what is not there is checked against it, for the same time.
+_NOBODY = scrypt.Hash(scrypt.CURRENT, b"\x00" * scrypt.SALT_BYTES, b"\x00" * 32)
+
+Result = TypeVar("Result")
+
+
+def hash_password(password: str) -> Deferred[str]:
+    """
+    Hash a password, to be kept in its place.
+
+    Args:
+        password: any text of `MIN_LENGTH` characters or more.
+    Returns:
+        A Deferred of the text to keep: about 100 characters of ASCII.
+    Raises:
+        ValueError: the password is too short, or absurdly long.
+    """
+    if len(password) < MIN_LENGTH:
+        raise ValueError(f"a password has {MIN_LENGTH} characters or more")
+    if scrypt.is_too_long(password):
+        raise ValueError(f"a password has at most {scrypt.MAX_BYTES} bytes")
+    salt = secrets.token_bytes(scrypt.SALT_BYTES)
+    return _in_turn(lambda: scrypt.derive(password, salt))
+
+
+def check_password(password: str, hashed: str | None) -> Deferred[bool]:
+    """
+    Tell whether a password is the one that was hashed.
+
+    It takes as long for an account that does not exist: call it for one of these too.
+
+    Args:
+        password: what somebody typed.
+        hashed: what `hash_password` gave, or ``None`` if there is no such account.
+    Returns:
+        A Deferred, to be awaited in a coroutine.
+    Raises:
+        ValueError: ``hashed`` is no hash; it is not in the message.
+    """
+    made = _NOBODY if hashed is None else scrypt.parse(hashed)
+    if made is None:
+        raise ValueError("what is kept for a password is no hash of hash_password")
+    if scrypt.is_too_long(password):
+        made, password = _NOBODY, ""
+
+    def check() -> bool:
+        return scrypt.matches(password, made) and made is not _NOBODY
+
+    return _in_turn(check)
+
+
+def needs_rehash(hashed: str) -> bool:
+    """
+    Tell whether a hash is cheaper than those that are made now.
+
+    Args:
+        hashed: of a password that has just been checked: hash it anew, and keep that.
+    """
+    made = scrypt.parse(hashed)
+    return made is None or made.parameters != scrypt.CURRENT
+
+
+def _in_turn(work: Callable[[], Result]) -> Deferred[Result]:
+    return _turns.run(deferToThread, work)
