@@ -41,12 +41,19 @@ setup(
         "msgpack": ["msgpack>=1.1"],
         # The arguments of events, checked by annotations: @event(validate=True).
         "validation": ["pydantic>=2.13,<3"],
+        # Bearer tokens in a client's auth: LOGIN_FROM = [BearerToken(...)].
+        "jwt": ["PyJWT[crypto]>=2.10"],
         "test": [
             "msgpack>=1.1",
             "pytest>=8",
             "pydantic>=2.13,<3",
             "python-socketio>=5.14",
             "aiohttp>=3.10",
+            # They make the logins that mojo.auth reads.
+            "Django>=5.2",
+            "Flask>=3.1",
+            "PyJWT[crypto]>=2.10",
+            "tornado>=6.5",
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
         "docs": ["Sphinx>=8"],

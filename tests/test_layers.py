@@ -16,7 +16,14 @@ ROOT = Path(mojo.__file__).parent
 # From the ground up.  A module may import what stands before it, and its own floor; within
 # a floor what counts is that there is no circle.
 FLOORS = (
-    ("mojo.errors", "mojo.checks", "mojo.settings", "mojo.calls", "mojo.dotted"),
+    (
+        "mojo.errors",
+        "mojo.checks",
+        "mojo.settings",
+        "mojo.calls",
+        "mojo.credential",
+        "mojo.dotted",
+    ),
     ("mojo.engineio", "mojo.redis"),
     ("mojo.socketio",),
     ("mojo.client",),
@@ -143,6 +150,11 @@ class LayerTests(SynchronousTestCase):
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         self.assertEqual(output.stdout, b"False\n")
 
+    def test_jwt_is_in_one_file(self) -> None:
+        """Who reads no tokens need not have it."""
+        self.assertEqual(self.importers("jwt"), {"mojo.auth.tokens"})
+        self.assertEqual(self.importers("mojo.auth.tokens"), {"mojo.auth"})
+
     def test_socketio_knows_no_http(self) -> None:
         web = {n for n in self.importers("twisted.web") if n.startswith("mojo.socketio")}
         self.assertEqual(web, set())
@@ -175,7 +187,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.event", "mojo.sessions.signer",
             "mojo.sessions.values",
-            "mojo.web.csrf", "mojo.auth.scrypt",
+            "mojo.web.csrf", "mojo.credential", "mojo.auth.scrypt", "mojo.auth.readers",
+            "mojo.auth.cookies", "mojo.auth.tokens",
             "mojo.settings", "mojo.checks", "mojo.errors", "mojo.engineio.forms",
             "mojo.client.address", "mojo.client.options", "mojo.client.backoff",
             "mojo.client.cookies", "mojo.client.opening",
