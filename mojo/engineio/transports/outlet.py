@@ -5,6 +5,8 @@ Twisted's transports take whatever they are given and keep it in memory, copied,
 client; they only say, to a producer, that this is enough.  So a frame that is longer than
 they should hold stays here, where it is the same object for every client that it is for,
 and goes piece by piece as the client reads.
+
+What a plain TCP connection can be sent at once, the kernel is given before Twisted is.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from mojo.engineio.transports.sending import can_send, send, send_some
 
 #: Bytes that are handed over at once: as many as Twisted's transports hold before they say
 #: that it is enough.
@@ -31,10 +35,11 @@ class Outlet:
         unsent: bytes that wait here.
     """
 
-    __slots__ = ("_end", "_pieces", "_transport", "full", "unsent")
+    __slots__ = ("_can_send", "_end", "_pieces", "_transport", "full", "unsent")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        self._can_send = can_send(transport)
         self._pieces: deque[memoryview] = deque()
         self._end: Callable[[], object] | None = None
         self.full = False
@@ -49,7 +54,11 @@ class Outlet:
             size: how many they are.
         """
         if size <= CHUNK and not self.full:
-            self._transport.writeSequence(pieces)
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if self._can_send:
+                send(self._transport, data)
+            else:
+                self._transport.write(data)
         else:
             self._pieces.extend(map(memoryview, pieces))
             self.unsent += size
@@ -70,6 +79,9 @@ class Outlet:
         self._push()
 
     def _push(self) -> None:
+        if self._can_send and self._pieces and not self.full:
+            # A megabyte may go in one call, and is copied by nobody but the kernel.
+            self._forget(send_some(self._transport, self._pieces))
         while self._pieces and not self.full:
             chunk = self._next_chunk()
             self.unsent -= len(chunk)
@@ -79,6 +91,16 @@ class Outlet:
             self._end = None
             self._transport.unregisterProducer()
             end()
+
+    def _forget(self, size: int) -> None:
+        """Take away the first bytes of what waits: they were sent."""
+        self.unsent -= size
+        while size:
+            piece = self._pieces.popleft()
+            if len(piece) > size:
+                self._pieces.appendleft(piece[size:])
+                return
+            size -= len(piece)
 
     def _next_chunk(self) -> bytes:
         pieces: list[memoryview] = []

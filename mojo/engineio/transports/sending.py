@@ -9,35 +9,80 @@ has to encrypt it first), and the news of a broken connection, which is the reac
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from twisted.internet import tcp
 
+# Pieces that are handed to the kernel at once; it would take 1,024.
+_MOST_PIECES = 64
+
+
+def can_send(transport: Any) -> bool:
+    """
+    Tell, once for a connection, whether it may be written to at once at all.
+
+    That is a plain TCP connection.  `send` and its like rely on a name of Twisted's that is
+    nowhere promised; where it is missing, the transport's own way is taken.
+    """
+    return type(transport) is tcp.Server and hasattr(transport, "_tempDataBuffer")
+
 
 def write_now(transport: Any, data: bytes) -> None:
     """
-    Write to a transport, at once if it is a plain TCP connection that has nothing to write.
+    Write to a transport, at once if it can be.
 
     Args:
         transport: any transport.
         data: what is written; what the kernel does not take is left to the transport.
     """
-    if type(transport) is tcp.Server and _is_clear(transport):
-        sent = transport.writeSomeData(data)
-        # It may be an exception: the transport's next try will find the same.
-        if isinstance(sent, int):
-            if sent == len(data):
-                return
+    if can_send(transport):
+        send(transport, data)
+    else:
+        transport.write(data)
+
+
+def send(transport: Any, data: bytes) -> None:
+    """Write to a transport that passed `can_send`; see `write_now`."""
+    if _is_clear(transport):
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            # Also when the connection is broken: the transport's next try finds the same.
+            sent = 0
+        if sent == len(data):
+            return
+        if sent:
             data = data[sent:]
     transport.write(data)
 
 
+def send_some(transport: Any, pieces: Iterable[memoryview]) -> int:
+    """
+    Hand to the kernel what it takes at once, without joining the pieces.
+
+    Args:
+        transport: one that passed `can_send`.
+        pieces: what is written; the first 64 of them are looked at.
+    Returns:
+        How many bytes it took; the rest is the caller's.
+    """
+    if not _is_clear(transport):
+        return 0
+    try:
+        taken: int = transport.socket.sendmsg(list(islice(pieces, _MOST_PIECES)))
+    except OSError:
+        return 0
+    return taken
+
+
 def _is_clear(transport: Any) -> bool:
-    # Private names of Twisted's; where there are none, the transport's own way is taken.
-    return bool(transport.connected) and not (
+    # What is still written after `loseConnection` or a half-close Twisted sends or drops; the
+    # kernel does the same.
+    return not (
         transport.dataBuffer
-        or getattr(transport, "_tempDataBuffer", True)
-        or getattr(transport, "_writeDisconnected", True)
-        or transport.disconnecting
+        or transport._tempDataBuffer
         or transport.TLS
+        or not transport.connected
     )
