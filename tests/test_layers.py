@@ -176,6 +176,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.engineio.packet", "mojo.engineio.payload", "mojo.engineio.transports.frames",
             "mojo.engineio.transports.fragments",
             "mojo.engineio.head", "mojo.engineio.origins", "mojo.engineio.handshake",
+            "mojo.engineio.terms",
             "mojo.engineio.transports.gathering",
             "mojo.engineio.transports.masking",
             "mojo.engineio.versions", "mojo.engineio.version3", "mojo.engineio.jsonp",

@@ -25,10 +25,9 @@ from twisted.web.server import Request
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.exchange import Exchange
 from mojo.engineio.forms import read_form
-from mojo.engineio.handshake import read_query
-from mojo.engineio.head import Fields
 from mojo.engineio.plain import KnownHead, PlainExchange, PlainMount, read_plain
 from mojo.engineio.proxies import address_of
+from mojo.engineio.terms import Terms, read_terms
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.errors import EngineError, HeadTooLongError, PayloadTooLongError, RemoteError
 
@@ -52,12 +51,12 @@ class Mount(Protocol):
 
     max_body: int
 
-    def upload_begins(self, query: Fields) -> Callable[[], None] | None:
+    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
         """
         Note that the headers of a POST are in, and that it has a body.
 
         Args:
-            query: the fields of its query.
+            terms: what its query says.
         Returns:
             What to call when it was answered, or has broken off.
         Raises:
@@ -120,10 +119,10 @@ class EngineRequest(Request):
             RemoteError: see `Mount.upload_begins`.
         """
         try:
-            query = read_query(uri)
+            terms = read_terms(uri)
         except EngineError:
             return  # which `Mount.serve` will say again
-        self._upload_ended = mount.upload_begins(query)
+        self._upload_ended = mount.upload_begins(terms)
         self.upload_announced = self._upload_ended is not None
         self.notifyFinish().addErrback(lambda _: self._end_upload())
 
@@ -224,7 +223,7 @@ class EngineChannel(HTTPChannel):
             self._between = False
             request = read_plain(data, self.site, self._known)
             if request is not None:
-                self._serve(PlainExchange(self, request), request.head.mount)
+                self._serve(PlainExchange(self, request), request[2].mount)
                 return
         if self._linger_left is not None:
             self._linger_left -= len(data)

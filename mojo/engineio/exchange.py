@@ -16,9 +16,9 @@ from twisted.web.server import Request
 
 from mojo.engineio.answers import AnswerFields
 from mojo.engineio.asker import Asker
-from mojo.engineio.handshake import read_query
 from mojo.engineio.head import Fields, read_fields, write_head
 from mojo.engineio.proxies import address_of
+from mojo.engineio.terms import Terms, read_terms
 
 NO_FIELDS = AnswerFields(())
 
@@ -59,12 +59,12 @@ class Exchange(Protocol):
         """See above."""
 
     @property
-    def query(self) -> Fields:
+    def terms(self) -> Terms:
         """
-        The fields of its query; read once.
+        What its query says; read once.
 
         Raises:
-            EngineError: see `read_query`.
+            EngineError: see `read_terms`.
         """
 
     def read_head(self) -> Fields:
@@ -105,7 +105,7 @@ class WebExchange:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._query: Fields | None = None
+        self._terms: Terms | None = None
         self.method: bytes = request.method
         self.uri: bytes = request.uri
         self.version: bytes = request.clientproto
@@ -126,11 +126,11 @@ class WebExchange:
         return address_of(self._request.getClientAddress())
 
     @property
-    def query(self) -> Fields:
+    def terms(self) -> Terms:
         """See `Exchange`."""
-        if self._query is None:
-            self._query = read_query(self.uri)
-        return self._query
+        if self._terms is None:
+            self._terms = read_terms(self.uri)
+        return self._terms
 
     def _head(self) -> bytes:
         return write_head(self._request.requestHeaders.getAllRawHeaders())

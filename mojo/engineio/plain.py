@@ -25,8 +25,8 @@ from twisted.web.http import RESPONSES
 from mojo.engineio.answers import AnswerFields
 from mojo.engineio.asker import Asker
 from mojo.engineio.exchange import NO_FIELDS, Exchange, Judge
-from mojo.engineio.handshake import read_query
 from mojo.engineio.head import Fields, read_fields
+from mojo.engineio.terms import Terms, read_terms
 from mojo.engineio.transports.sending import write_now
 from mojo.errors import EngineError
 
@@ -56,7 +56,7 @@ class PlainMount(Protocol):
 
     max_body: int
 
-    def upload_begins(self, query: Fields) -> Callable[[], None] | None:
+    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
         """See `mojo.engineio.channel.Mount`."""
 
     def serve(self, exchange: Exchange, /) -> None:
@@ -119,23 +119,11 @@ class KnownHead:
         self.asker: Asker | None = None
 
 
-class PlainRequest:
-    """A plain request, taken apart."""
-
-    __slots__ = ("body", "head", "method", "uri")
-
-    def __init__(self, method: bytes, uri: bytes, head: KnownHead, body: bytes) -> None:
-        self.method = method
-        self.uri = uri
-        self.head = head
-        self.body = body
-
-
 def read_plain(
     data: bytes,
     site: PlainSite,
     known: dict[bytes, KnownHead],
-) -> PlainRequest | None:
+) -> tuple[bytes, bytes, KnownHead, bytes] | None:
     """
     Read a request, if it is plain.
 
@@ -144,7 +132,8 @@ def read_plain(
         site: knows the mounts.
         known: heads of this connection that were read before; more are added.
     Returns:
-        ``None`` unless ``data`` is one plain request, and all of it.
+        Its method, its target, its head and its body; ``None`` unless ``data`` is one plain
+        request, and all of it.
     """
     line = _REQUEST_LINE.match(data)
     if line is None:
@@ -177,7 +166,7 @@ def read_plain(
         if len(known) >= _MAX_KNOWN:
             known.clear()
         known[lines] = head
-    return PlainRequest(method, line[2], head, data[end + 4 :])
+    return method, line[2], head, data[end + 4 :]
 
 
 def _read_head(path: bytes, mount: PlainMount, lines: bytes) -> KnownHead | None:
@@ -204,13 +193,13 @@ class PlainExchange:
 
     Args:
         host: the connection.
-        request: the request.
+        request: see `read_plain`.
     """
 
     __slots__ = (
         "_body",
         "_head",
-        "_query",
+        "_terms",
         "channel",
         "fields",
         "method",
@@ -222,17 +211,14 @@ class PlainExchange:
 
     version = b"HTTP/1.1"
 
-    def __init__(self, host: PlainHost, request: PlainRequest) -> None:
+    def __init__(self, host: PlainHost, request: tuple[bytes, bytes, KnownHead, bytes]) -> None:
         self.channel = host
-        self.method = request.method
-        self.uri = request.uri
+        self.method, self.uri, self._head, self._body = request
         self.fields: AnswerFields = NO_FIELDS
         self.over = False
         self.when_over: Callable[[Exchange, bool], None] | None = None
         self.upload_announced = False
-        self._head = request.head
-        self._body = request.body
-        self._query: Fields | None = None
+        self._terms: Terms | None = None
 
     @property
     def transport_address(self) -> str:
@@ -240,11 +226,11 @@ class PlainExchange:
         return self.channel.transport_address
 
     @property
-    def query(self) -> Fields:
+    def terms(self) -> Terms:
         """See `Exchange`."""
-        if self._query is None:
-            self._query = read_query(self.uri)
-        return self._query
+        if self._terms is None:
+            self._terms = read_terms(self.uri)
+        return self._terms
 
     @property
     def closes(self) -> bool:
@@ -301,10 +287,10 @@ class PlainExchange:
         """
         if self._body:
             try:
-                query = self.query
+                terms = self.terms
             except EngineError:
                 return  # which `Mount.serve` will say again
-            ended = self._head.mount.upload_begins(query)
+            ended = self._head.mount.upload_begins(terms)
             if ended is not None:
                 self.upload_announced = True
                 self.when_over = lambda exchange, broke_off: ended()

@@ -22,12 +22,12 @@ from mojo.engineio import jsonp
 from mojo.engineio.admission import ask_for_id, ask_whether_allowed, is_asked
 from mojo.engineio.asker import Asker, Askers
 from mojo.engineio.exchange import Exchange, WebExchange
-from mojo.engineio.head import Fields, single
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.response_headers import ResponseHeaders
 from mojo.engineio.server import EngineServer
 from mojo.engineio.session import EngineSession
+from mojo.engineio.terms import Terms
 from mojo.engineio.transports.opening import check_upgrade
 from mojo.engineio.transports.polling import PollingTransport
 from mojo.engineio.transports.websocket import WebSocketFactory, WebSocketTransport
@@ -71,20 +71,20 @@ class EngineResource(Resource):
     def serve(self, exchange: Exchange) -> None:
         """Serve one request, whichever way it came."""
         asker: Asker | None = None
-        query: Fields | None = None
+        terms: Terms | None = None
         try:
             asker = exchange.asker(self._askers.judge)
-            query = exchange.query
-            if asker.origin is None and "j" in query:
+            terms = exchange.terms
+            if asker.origin is None and terms.script is not None:
                 asker = self._askers.of_script(asker)
             asker.check_origin()
             exchange.fields = asker.answer_fields
             if exchange.method == b"OPTIONS":
                 self._answer_preflight(exchange, asker)
             else:
-                self._serve(exchange, asker, query)
+                self._serve(exchange, asker, terms)
         except RemoteError as exc:
-            self._refuse(exchange, exc, asker if query is not None else None)
+            self._refuse(exchange, exc, asker if terms is not None else None)
         except Exception:
             self._break(exchange)
 
@@ -98,7 +98,7 @@ class EngineResource(Resource):
         self.engine.abort()
         self._websockets.closing.expire_all()
 
-    def upload_begins(self, query: Fields) -> Callable[[], None] | None:
+    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
         """
         Note that a POST's headers are in, when its body may be yet to come.
 
@@ -108,8 +108,7 @@ class EngineResource(Resource):
         Raises:
             EngineError: another POST of that session is under way; it has failed.
         """
-        sids = query.get("sid", ())
-        session = self.engine.sessions.get(sids[0]) if len(sids) == 1 else None
+        session = None if terms.sid is None else self.engine.sessions.get(terms.sid)
         transport = session.transport if session is not None else None
         if not isinstance(transport, PollingTransport):
             return None
@@ -118,19 +117,18 @@ class EngineResource(Resource):
 
     # -- one request --------------------------------------------------------
 
-    def _serve(self, exchange: Exchange, asker: Asker, query: Fields) -> None:
-        name = single(query, "transport")
+    def _serve(self, exchange: Exchange, asker: Asker, terms: Terms) -> None:
+        name = terms.transport
         if name not in self.engine.options.transports:
             raise EngineError(EngineErrorCode.UNKNOWN_TRANSPORT)
-        sid = single(query, "sid")
-        session = self.engine.find(sid) if sid is not None else None
+        session = self.engine.find(terms.sid) if terms.sid is not None else None
         if session is None and exchange.method != b"GET":
             raise EngineError(EngineErrorCode.BAD_HANDSHAKE_METHOD)
         if (name == "websocket") is not asker.is_upgrade:
             raise EngineError(
                 EngineErrorCode.BAD_REQUEST, detail="the transport and the Upgrade header disagree"
             )
-        version = self._version_of(query)
+        version = self._version_of(terms)
         if session is not None:
             if session.handshake.protocol != version.number:
                 raise EngineError(
@@ -141,9 +139,9 @@ class EngineResource(Resource):
             check_upgrade(exchange)
             self._serve_websocket(exchange, asker, session, version)
         else:
-            self._serve_polling(exchange, asker, query, session, version)
+            self._serve_polling(exchange, asker, terms, session, version)
 
-    def _version_of(self, query: Fields) -> Version:
+    def _version_of(self, terms: Terms) -> Version:
         """
         Choose the version of the protocol that a request speaks.
 
@@ -153,12 +151,12 @@ class EngineResource(Resource):
         Raises:
             EngineError: it is neither version 4 nor, where that is allowed, 3.
         """
-        asked = single(query, "EIO")
+        asked = terms.version
         if asked == "4":
             return VERSION_4
         is_old = asked in (None, "3")
         if is_old and self.engine.options.allow_eio3:
-            return VERSION_3_BASE64 if single(query, "b64") else VERSION_3
+            return VERSION_3_BASE64 if terms.base64 else VERSION_3
         detail = "neither EIO=4 nor EIO=3"
         if is_old:
             # Only once: an old client comes back for ever, and there may be many.
@@ -171,11 +169,11 @@ class EngineResource(Resource):
         self,
         exchange: Exchange,
         asker: Asker,
-        query: Fields,
+        terms: Terms,
         session: EngineSession | None,
         version: Version,
     ) -> None:
-        index = jsonp.read_index(single(query, "j"))
+        index = jsonp.read_index(terms.script)
         if session is None:
             self._open(
                 exchange,

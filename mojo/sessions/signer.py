@@ -101,13 +101,17 @@ class Signer:
         raw = token.encode("ascii")
         for number, box in enumerate(self._boxes_of(name)):
             try:
-                data = box.decrypt_at_time(raw, int(max_age), int(now))
-                opened = Opened(data.decode("utf-8"), box.extract_timestamp(raw), number == 0)
+                value = box.decrypt_at_time(raw, int(max_age), int(now)).decode("utf-8")
             except (InvalidToken, UnicodeDecodeError):
                 continue
+            token_bytes = base64.urlsafe_b64decode(raw)
+            # The time follows the version, and was verified with the rest: to ask the box for
+            # it would verify everything again, 15 µs for each new connection.
+            sealed = int.from_bytes(token_bytes[1:9], "big")
             # Base64 is read generously: one token must not have many spellings.
-            canonical = base64.urlsafe_b64encode(base64.urlsafe_b64decode(raw))
-            return opened if canonical == raw else None
+            if base64.urlsafe_b64encode(token_bytes) != raw:
+                return None
+            return Opened(value, sealed, number == 0)
         return None
 
     def _boxes_of(self, name: str) -> list[Fernet]:
