@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from mojo.errors import HTTPError as HTTPError
     from mojo.errors import SessionUnavailable as SessionUnavailable
     from mojo.errors import UnsendableError as UnsendableError
+    from mojo.guards import login_required as login_required
+    from mojo.guards import require as require
     from mojo.project.app import App as App
+    from mojo.secret_files import env as env
     from mojo.service import MojoService as MojoService
     from mojo.sessions.current import CURRENT_SESSIONS as CURRENT_SESSIONS
     from mojo.sessions.current import LOGGED_IN_SESSIONS as LOGGED_IN_SESSIONS
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from mojo.web.handler import MojoRequestHandler as MojoRequestHandler
     from mojo.web.mixins import MojoAuthMixin as MojoAuthMixin
     from mojo.web.mixins import MojoSessionMixin as MojoSessionMixin
-    from mojo.web.mixins import login_required as login_required
 
 _HOMES = {
     "AckTimeout": "mojo.errors",
@@ -49,7 +51,9 @@ _HOMES = {
     "Settings": "mojo.settings",
     "UnsendableError": "mojo.errors",
     "event": "mojo.socketio.event",
-    "login_required": "mojo.web.mixins",
+    "env": "mojo.secret_files",
+    "login_required": "mojo.guards",
+    "require": "mojo.guards",
 }
 
 __all__ = list(_HOMES)

@@ -145,8 +145,8 @@ def named(*names: str) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, str) or value in names or "." in value.strip("."):
             return None
-        known = ", ".join(map(repr, names))
-        return f"must be {known}, or an object of yours or its dotted path, not {value!r}"
+        known = "".join(f"{name!r}, " for name in names) + ("or " if names else "")
+        return f"must be {known}an object of yours or its dotted path, not {value!r}"
 
     return check
 
@@ -164,6 +164,21 @@ def session_store(value: Any) -> str | None:
         "must be 'memory', 'cookie', a URL such as 'redis://localhost', or an object of yours "
         "or its dotted path"
     )
+
+
+def having(*methods: str) -> Check:
+    """Check a list of objects, each of which has one of some methods at least."""
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return f"must be a list of objects, not {kind_of(value)}"
+        for item in value:
+            if isinstance(item, type) or not any(hasattr(item, method) for method in methods):
+                named = item.__name__ if isinstance(item, type) else kind_of(item)
+                return f"holds {named}, which is no object with {' or '.join(methods)}"
+        return None
+
+    return check
 
 
 def flag(value: Any) -> str | None:

@@ -2,14 +2,14 @@
 ``mojo``: what is done to a project before it runs.
 
 ``mojo startproject`` and ``mojo startapp`` make one; ``mojo client`` fetches the official
-browser client with npm; ``mojo secret`` makes a secret for the cookies.
+browser client with npm; ``mojo secret`` makes and
+rotates the secret of the cookies.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mojo.errors import LocalError, ProjectError
 from mojo.project.scaffold import start_app, start_project
+from mojo.secret_files import KEEP, make_secret_file, new_secret, rotate_secret_file
 from mojo.web.client_files import DIST
 
 _CLIENT = "socket.io-client"
@@ -51,8 +52,20 @@ def _parser() -> argparse.ArgumentParser:
         "--version", default=_CLIENT_VERSIONS, help="which version npm is asked for"
     )
     client.set_defaults(run=lambda parsed: fetch_client(Path(parsed.project), parsed.version))
-    secret = commands.add_parser("secret", help="make a COOKIE_SECRET and print it")
-    secret.set_defaults(run=lambda parsed: print_secret())
+    secret = commands.add_parser(
+        "secret",
+        help="make a secret for the cookies: print it, or put it into a file",
+        description="Print a COOKIE_SECRET; or make a COOKIE_SECRET_FILE, or put a new secret "
+        "into one.  Cookies of the former secret stay good for as long as that is in the file.",
+    )
+    secret.add_argument("--file", type=Path, help="the file to make")
+    secret.add_argument(
+        "--rotate", action="store_true", help="put a new secret first in the file that is there"
+    )
+    secret.add_argument(
+        "--keep", type=int, default=KEEP, help="how many former secrets stay (default: %(default)s)"
+    )
+    secret.set_defaults(run=lambda parsed: do_secret(parsed.file, parsed.rotate, parsed.keep))
     return parser
 
 
@@ -62,9 +75,30 @@ def print_made(paths: Iterable[Path]) -> None:
         sys.stdout.write(f"{path}\n")
 
 
-def print_secret() -> None:
-    """Print a secret for ``COOKIE_SECRET``: 384 random bits."""
-    sys.stdout.write(secrets.token_urlsafe(48) + "\n")
+def do_secret(path: Path | None, rotate: bool, keep: int) -> None:
+    """
+    Print a secret for ``COOKIE_SECRET``, or put one into a ``COOKIE_SECRET_FILE``.
+
+    Args:
+        path: the file, or ``None`` to print.
+        rotate: whether the file is there, and its secrets stay behind the new one.
+        keep: how many of them stay.
+    Raises:
+        ProjectError: there is a file already, or none is named, or ``keep`` is below 0.
+        SettingsError: there is none to rotate.
+    """
+    if keep < 0:
+        raise ProjectError("--keep takes a number of secrets, 0 or more")
+    if path is None:
+        if rotate:
+            raise ProjectError("--rotate takes the file too: --file cookie_secret.txt")
+        sys.stdout.write(new_secret() + "\n")
+    elif rotate:
+        rotate_secret_file(path, keep)
+        sys.stdout.write(f"{path} has a new secret; it counts when the server is started anew\n")
+    else:
+        make_secret_file(path)
+        sys.stdout.write(f"{path}\n")
 
 
 def fetch_client(project: Path, version: str) -> None:

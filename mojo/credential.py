@@ -1,8 +1,9 @@
-"""What a login rests on."""
+"""What a login rests on: a cookie or a token that was found good."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import inf
 
 
@@ -27,3 +28,8 @@ class Credential:
 
     def __repr__(self) -> str:
         return f"<Credential of {self.user_id!r}>"
+
+
+def id_of(token: str) -> str:
+    """Make the id of a login whose cookie or token has none."""
+    return blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

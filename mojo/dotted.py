@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from mojo.errors import SettingsError
+
+
+def load_function(value: Any, setting: str) -> Callable[..., Any] | None:
+    """
+    Give a function, or import one; ``None`` for none.
+
+    Raises:
+        SettingsError: see `load`; or what is imported is no function.
+    """
+    if isinstance(value, str):
+        value = load(value, setting)
+        if not callable(value):
+            raise SettingsError([f"{setting} is no function, but {type(value).__name__}"])
+    function: Callable[..., Any] | None = value
+    return function
 
 
 def load(path: str, setting: str) -> Any:

@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from mojo import dotted
+from mojo.auth.tries import LoginTries
 from mojo.engineio.handshake import Cookies, Identify, Identity
 from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
 from mojo.project.app import App
+from mojo.secret_files import new_secret, read_secrets
 from mojo.sessions.cookie_store import CookieStore
 from mojo.sessions.cookies import VisitorCookies
 from mojo.sessions.memory_store import MemoryStore
-from mojo.sessions.signer import Signer, weakness_of
+from mojo.sessions.signer import CookieSigner, Signer, weakness_of
 from mojo.sessions.stores import SessionStore
 from mojo.settings import Settings, check_secrets
+from mojo.users import Users
 from mojo.web.templates import Templates
 
 
-def make_signer(settings: Settings) -> Signer:
+def make_signer(settings: Settings, project: Path) -> CookieSigner:
     """
     Make the signer of a project's cookies; with ``DEBUG`` it may have a made-up secret.
 
+    Args:
+        settings: the project's.
+        project: its folder, in which the file of secrets is.
     Raises:
-        SettingsError: without ``DEBUG`` the secret is weak, or there is none.
+        SettingsError: without ``DEBUG`` the secret is weak, or there is none; or there is
+            no such file or signer.
     """
     check_secrets(settings, weakness_of)
-    secret = settings.cookie_secret or secrets.token_urlsafe(48)
-    return Signer(secret, settings.cookie_secret_fallbacks)
+    signer = settings.cookie_signer
+    if isinstance(signer, str):
+        signer = dotted.load(signer, "COOKIE_SIGNER")
+    if signer is not None:
+        if isinstance(signer, type) or not isinstance(signer, CookieSigner):
+            wanted = "an object with the methods seal and open"
+            raise SettingsError([f"COOKIE_SIGNER must be {wanted}, not {type(signer).__name__}"])
+        return signer
+    if settings.cookie_secret_file is None:
+        secret = settings.cookie_secret or new_secret()
+        return Signer(secret, settings.cookie_secret_fallbacks)
+    found = read_secrets(project / settings.cookie_secret_file)
+    for number, secret in enumerate(found if not settings.debug else ()):
+        if (weakness := weakness_of(secret)) is not None:
+            problem = f"secret {number + 1} of {settings.cookie_secret_file} is too weak"
+            raise SettingsError([f"COOKIE_SECRET_FILE: {problem}: it {weakness}"])
+    return Signer(found[0], found[1:])
+
+
+def make_users(settings: Settings) -> Users:
+    """
+    Make what loads the project's users.
+
+    Raises:
+        SettingsError: a function that the settings name cannot be imported.
+    """
+    return Users(
+        dotted.load_function(settings.load_user, "LOAD_USER"),
+        dotted.load_function(settings.load_roles, "LOAD_ROLES"),
+        settings.user_max_age,
+    )
+
+
+def make_tries(settings: Settings, reactor: Any) -> LoginTries:
+    """Make the limit on tries at passwords."""
+    return LoginTries(reactor, **settings.login_tries)  # type: ignore[arg-type]
 
 
 def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> SessionStore:
@@ -138,7 +178,8 @@ def make_banner(
         else:
             lines.append(f"  {name}: pages")
     lines += [f"  on {address}" for address in addresses]
-    secret = "the project's secret" if settings.cookie_secret else "a secret made up for this run"
+    has_secret = settings.cookie_secret or settings.cookie_secret_file or settings.cookie_signer
+    secret = "the project's secret" if has_secret else "a secret made up for this run"
     lines.append(f"  cookies: sealed with {secret}, Secure where the visitor comes by https")
     if settings.debug:
         lines.append("  DEBUG is on: visitors see errors")

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +31,17 @@ from mojo.parts import (
     make_signer,
     make_store,
     make_templates,
+    make_tries,
+    make_users,
     static_folder,
 )
 from mojo.project.app import App, by_name
 from mojo.project.loader import Project
 from mojo.sessions import current
-from mojo.sessions.cookies import CookieAges, VisitorCookies, user_key
+from mojo.sessions.cookies import CookieAges, VisitorCookies
 from mojo.sessions.keeper import SessionKeeper
 from mojo.sessions.live import LiveSessions
-from mojo.sessions.registry import Login, Registry, Visitor
-from mojo.sessions.stores import Sender, sender_of
+from mojo.sessions.registry import Registry
 from mojo.settings import Settings
 from mojo.site import make_mounts, make_tree, take_options
 from mojo.socketio.formats import make_parser
@@ -49,8 +49,8 @@ from mojo.socketio.namespace import NamespaceOperator
 from mojo.socketio.operator import AllAnswered, BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
-from mojo.socketio.threads import run_in_reactor
 from mojo.stats import ServiceStats
+from mojo.visitors import Visitors
 from mojo.web.static import StaticFiles
 
 _log = Logger()
@@ -62,7 +62,7 @@ GOODBYE_SECONDS = 3.0
 _DRAIN_INTERVAL = 0.02
 
 
-class MojoService(MultiService, BroadcastOperator):
+class MojoService(MultiService, Visitors, BroadcastOperator):
     """
     A project that runs.
 
@@ -88,6 +88,8 @@ class MojoService(MultiService, BroadcastOperator):
         resource: the root of the service's own tree of URLs.
         site: a Site for it.
         cookies: makes and reads the visitors' cookies.
+        users: makes users of user ids.
+        login_tries: the limit on tries at passwords.
         session_keeper: loads and saves their sessions.
         stats: what is counted; see `ServiceStats`.
     """
@@ -111,18 +113,23 @@ class MojoService(MultiService, BroadcastOperator):
         self.reactor = reactor
         self._apps = by_name(apps)
         self.cookies = VisitorCookies(
-            make_signer(settings),
+            make_signer(settings, self._path),
             now,
             CookieAges(session=settings.session_max_age, login=settings.login_max_age),
+            settings.login_from,
         )
+        self.users = make_users(settings)
+        self.login_tries = make_tries(settings, reactor)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.origins = Origins(settings.allowed_origins)
         self.static_files = StaticFiles(static_folder(settings, self._path))
         self.templates = make_templates(settings, self._path, self._apps.values())
         parser = make_parser(settings.socket_io.parser, settings.socket_io.encoder)
         self._sockets = SocketServer(
-            reactor, take_options(SocketOptions, settings), owner=self, parser=parser
+            reactor, take_options(SocketOptions, settings), owner=self, parser=parser, now=now
         )
+        self._sockets.users = self.users
+        self._sockets.logins.from_auth = self.cookies.from_auth
         self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
         self.stats.setServiceParent(self)
         store = make_store(settings, reactor, self.cookies)
@@ -174,24 +181,6 @@ class MojoService(MultiService, BroadcastOperator):
 
     # -- for resources and handlers, from any thread ---------------------------
 
-    @property
-    def current_sessions(self) -> Mapping[str, Visitor]:
-        """The visitors who are here, by session id; read-only, safe to iterate."""
-        return self._registry.visitors
-
-    @property
-    def logged_in_sessions(self) -> Mapping[str, Login]:
-        """The logins that are here, by user id; read-only, safe to iterate."""
-        return self._registry.logins
-
-    def session(self, session_id: str) -> Visitor:
-        """Give a visitor to send to, here or not."""
-        return self._registry.session(session_id)
-
-    def user(self, user_id: str | int) -> Login:
-        """Give a login to send to, here or not."""
-        return self._registry.user(user_id)
-
     def app(self, name: str) -> NamespaceOperator:
         """
         Give everyone in an app, to send to.
@@ -235,56 +224,6 @@ class MojoService(MultiService, BroadcastOperator):
             super().emit(name, *args, ack=ack)
         else:
             self.app(app).emit(name, *args, ack=ack)
-
-    def log_out(
-        self,
-        session_id: str | None,
-        user_id: str | int | None = None,
-        *,
-        reason: str = "logout",
-        keep: str | int | None = None,
-    ) -> None:
-        """
-        Take their logins from the connections of one visitor; from any thread.
-
-        Args:
-            session_id: the visitor; ``None`` for none.
-            user_id: a login, for connections that came with it and without a
-                ``session_id`` cookie; ``None`` for none.
-            reason: what the handlers' ``on_logout`` is told.
-            keep: a login that stays.
-        """
-        run_in_reactor(
-            self.reactor,
-            partial(
-                self._sockets.log_out,
-                session_id,
-                None if user_id is None else user_key(user_id),
-                reason,
-                keep=None if keep is None else user_key(keep),
-            ),
-        )
-
-    def move_visitor(self, former: str, session_id: str, sender: Sender) -> None:
-        """
-        Give a visitor another session id, with the connections; from any thread.
-
-        Args:
-            former: the id that the visitor had.
-            session_id: the new one.
-            sender: where the request came from that changed it.  A connection from
-                elsewhere may be of somebody who planted the former id: it is closed, and
-                comes back with the cookie that it has.
-        """
-        run_in_reactor(
-            self.reactor,
-            partial(
-                self._sockets.move_visitor,
-                former,
-                session_id,
-                lambda handshake: sender_of(handshake) == sender,
-            ),
-        )
 
     def site_for(self, root: IResource) -> EngineSite:
         """

@@ -8,13 +8,12 @@ sizes in bytes.  Pure: a mapping comes in, a `Settings` comes out.
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 from mojo import checks
-from mojo.checks import Check
+from mojo.checked import Checked, setting, take_good
 from mojo.errors import SettingsError
 
 _DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
@@ -32,34 +31,15 @@ _RECOVERY = {
 }
 
 
-def _setting(default: Any, check: Check, *, shown: bool = True) -> Any:
-    metadata = {"check": check}
-    if isinstance(default, list | dict):
-        return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return field(default=default, metadata=metadata, repr=shown)
-
-
-class _Checked:
-    """Settings that are right from the start, also those that are made in code."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        problems: list[str] = []
-        label = str.upper if isinstance(self, Settings) else _key_label
-        for f in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, f.name)
-            problem = _problem_of(f, value)
-            if problem is not None:
-                problems.append(f"{label(f.name)} {problem}")
-            elif isinstance(value, list):
-                object.__setattr__(self, f.name, tuple(value))
-        if problems:
-            raise SettingsError(problems)
+_TRIES = {
+    "account": checks.count("tries", least=1),
+    "address": checks.count("tries", least=1),
+    "window": checks.number("seconds", above=1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SocketIOSettings(_Checked):
+class SocketIOSettings(Checked):
     """
     The ``SOCKET_IO`` setting.  The attributes are its keys, in the reference's names.
 
@@ -107,21 +87,23 @@ class SocketIOSettings(_Checked):
             ``node_modules/socket.io-client/dist``.
     """
 
-    path: str = _setting("/socket.io/", checks.path)
-    transports: Sequence[str] = _setting(
+    label: ClassVar[Callable[[str], str]] = "SOCKET_IO[{!r}]".format
+
+    path: str = setting("/socket.io/", checks.path)
+    transports: Sequence[str] = setting(
         _TRANSPORTS, checks.texts("transports", checks.one_of(*_TRANSPORTS), least=1)
     )
-    ping_interval: float = _setting(25.0, checks.number("seconds", above=0.001))
-    ping_timeout: float = _setting(20.0, checks.number("seconds", above=0.001))
-    upgrade_timeout: float = _setting(10.0, checks.number("seconds", above=0.001))
-    connect_timeout: float = _setting(45.0, checks.number("seconds", above=0.001))
-    close_timeout: float = _setting(30.0, checks.number("seconds", above=0.001))
-    max_payload: int = _setting(1_000_000, checks.count("bytes", least=1))
-    max_buffered: int = _setting(16_000_000, checks.count("bytes", least=1))
-    overflow: str = _setting("close", checks.one_of(*_OVERFLOWS))
-    allow_upgrades: bool = _setting(True, checks.is_a(bool, "True or False"))
-    http_compression: int = _setting(1024, checks.count("bytes", least=0))
-    per_message_deflate: object = _setting(
+    ping_interval: float = setting(25.0, checks.number("seconds", above=0.001))
+    ping_timeout: float = setting(20.0, checks.number("seconds", above=0.001))
+    upgrade_timeout: float = setting(10.0, checks.number("seconds", above=0.001))
+    connect_timeout: float = setting(45.0, checks.number("seconds", above=0.001))
+    close_timeout: float = setting(30.0, checks.number("seconds", above=0.001))
+    max_payload: int = setting(1_000_000, checks.count("bytes", least=1))
+    max_buffered: int = setting(16_000_000, checks.count("bytes", least=1))
+    overflow: str = setting("close", checks.one_of(*_OVERFLOWS))
+    allow_upgrades: bool = setting(True, checks.is_a(bool, "True or False"))
+    http_compression: int = setting(1024, checks.count("bytes", least=0))
+    per_message_deflate: object = setting(
         False,
         checks.either(
             bool,
@@ -136,7 +118,7 @@ class SocketIOSettings(_Checked):
             ),
         ),
     )
-    cookie: object = _setting(
+    cookie: object = setting(
         None,
         checks.optional(
             checks.either(
@@ -155,30 +137,30 @@ class SocketIOSettings(_Checked):
             )
         ),
     )
-    allow_request: object = _setting(None, checks.optional(checks.function))
-    generate_id: object = _setting(None, checks.optional(checks.function))
-    initial_headers: object = _setting(None, checks.optional(checks.function))
-    headers: object = _setting(None, checks.optional(checks.function))
-    connection_error: object = _setting(None, checks.optional(checks.function))
-    allow_eio3: bool = _setting(False, checks.is_a(bool, "True or False"))
-    max_attachments: int = _setting(10, checks.count("attachments", least=0))
-    attachment_timeout: float = _setting(60.0, checks.number("seconds", above=0.001))
-    max_unjoined: int = _setting(10_000, checks.count("clients", least=1))
-    max_queued_events: int = _setting(100, checks.count("events", least=1))
-    parser: object = _setting("json", checks.named("json", "msgpack"))
-    encoder: object = _setting(None, checks.named("common"))
-    max_namespaces: int = _setting(100, checks.count("namespaces", least=1))
-    slow_handler: float = _setting(1.0, checks.number("seconds"))
-    cleanup_empty_namespaces: bool = _setting(False, checks.is_a(bool, "True or False"))
-    idempotency_window: float = _setting(600.0, checks.number("seconds", above=0.001))
-    max_idempotent_events: int = _setting(10_000, checks.count("events", least=1))
-    recovery: Mapping[str, float] | None = _setting(None, checks.optional(checks.table(_RECOVERY)))
-    serve_client: bool = _setting(True, checks.is_a(bool, "True or False"))
-    client_path: str | None = _setting(None, checks.optional(checks.is_a(str, "a path")))
+    allow_request: object = setting(None, checks.optional(checks.function))
+    generate_id: object = setting(None, checks.optional(checks.function))
+    initial_headers: object = setting(None, checks.optional(checks.function))
+    headers: object = setting(None, checks.optional(checks.function))
+    connection_error: object = setting(None, checks.optional(checks.function))
+    allow_eio3: bool = setting(False, checks.is_a(bool, "True or False"))
+    max_attachments: int = setting(10, checks.count("attachments", least=0))
+    attachment_timeout: float = setting(60.0, checks.number("seconds", above=0.001))
+    max_unjoined: int = setting(10_000, checks.count("clients", least=1))
+    max_queued_events: int = setting(100, checks.count("events", least=1))
+    parser: object = setting("json", checks.named("json", "msgpack"))
+    encoder: object = setting(None, checks.named("common"))
+    max_namespaces: int = setting(100, checks.count("namespaces", least=1))
+    slow_handler: float = setting(1.0, checks.number("seconds"))
+    cleanup_empty_namespaces: bool = setting(False, checks.is_a(bool, "True or False"))
+    idempotency_window: float = setting(600.0, checks.number("seconds", above=0.001))
+    max_idempotent_events: int = setting(10_000, checks.count("events", least=1))
+    recovery: Mapping[str, float] | None = setting(None, checks.optional(checks.table(_RECOVERY)))
+    serve_client: bool = setting(True, checks.is_a(bool, "True or False"))
+    client_path: str | None = setting(None, checks.optional(checks.is_a(str, "a path")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(_Checked):
+class Settings(Checked):
     """
     A project's settings.  The attributes are their names in lower case.
 
@@ -189,12 +171,22 @@ class Settings(_Checked):
         listen_port: a port on all addresses, in place of ``listen``.
         cookie_secret: what the keys of the cookies are derived from.
         cookie_secret_fallbacks: earlier secrets, still good for opening.
+        cookie_secret_file: a file in the project with a secret in each line, the newest
+            first, in place of both.
+        cookie_signer: what seals and opens the cookies in place of a `Signer`, see
+            `CookieSigner`, or its dotted path.
         session_max_age: seconds that a ``session_id`` cookie is good.
         session_store: where what is kept of visitors is: ``"memory"``, ``"cookie"``, a URL
             of Redis, or a `SessionStore` or its dotted path.
         session_max_size: most bytes of one session's JSON.
         session_memory: most bytes of all sessions in memory.
         login_max_age: seconds that a ``logged_in`` cookie is good.
+        login_from: readers of logins that others have given out, see `mojo.auth`.
+        login_tries: how often a password may be tried: a dict with ``account`` and
+            ``address`` (tries) and ``window`` (seconds), any of them.
+        load_user: a function that makes a user of a user id, or its dotted path.
+        load_roles: a function that gives a user's roles, or its dotted path.
+        user_max_age: seconds after which a connection's user is loaded again.
         installed_apps: the folders under ``Apps/`` that are served, in this order; by
             default all of them, by name.
         static_path: the folder of static files, in the project; ``None`` for none.
@@ -207,26 +199,31 @@ class Settings(_Checked):
         socket_io: see `SocketIOSettings`.
     """
 
-    debug: bool = _setting(False, checks.is_a(bool, "True or False"))
-    project_name: str = _setting("", checks.is_a(str, "text"))
-    listen: Sequence[str] = _setting((), checks.texts("endpoint strings"))
-    listen_port: int | None = _setting(None, checks.optional(checks.count("port", least=0)))
-    cookie_secret: str = _setting("", checks.is_a(str, "text"), shown=False)
-    cookie_secret_fallbacks: Sequence[str] = _setting((), checks.texts("secrets"), shown=False)
-    session_max_age: float = _setting(365 * 86400.0, checks.number("seconds", above=1))
-    session_store: object = _setting("memory", checks.session_store, shown=False)
-    session_max_size: int = _setting(64_000, checks.count("bytes", least=1))
-    session_memory: int = _setting(64_000_000, checks.count("bytes", least=1))
-    login_max_age: float = _setting(14 * 86400.0, checks.number("seconds", above=1))
-    installed_apps: Sequence[str] | None = _setting(
-        None, checks.optional(checks.texts("app names"))
-    )
-    static_path: str | None = _setting("static", checks.folder)
-    template_path: str | None = _setting("templates", checks.folder)
-    login_url: str = _setting("/login", checks.url)
-    trusted_proxies: Sequence[str] = _setting((), checks.texts("proxies", checks.proxy))
-    allowed_origins: Sequence[str] = _setting((), checks.texts("origins", checks.origin))
-    max_body: int = _setting(10_000_000, checks.count("bytes", least=0))
+    debug: bool = setting(False, checks.is_a(bool, "True or False"))
+    project_name: str = setting("", checks.is_a(str, "text"))
+    listen: Sequence[str] = setting((), checks.texts("endpoint strings"))
+    listen_port: int | None = setting(None, checks.optional(checks.count("port", least=0)))
+    cookie_secret: str = setting("", checks.is_a(str, "text"), shown=False)
+    cookie_secret_fallbacks: Sequence[str] = setting((), checks.texts("secrets"), shown=False)
+    cookie_secret_file: str | None = setting(None, checks.optional(checks.is_a(str, "a path")))
+    cookie_signer: object = setting(None, checks.optional(checks.named()), shown=False)
+    session_max_age: float = setting(365 * 86400.0, checks.number("seconds", above=1))
+    session_store: object = setting("memory", checks.session_store, shown=False)
+    session_max_size: int = setting(64_000, checks.count("bytes", least=1))
+    session_memory: int = setting(64_000_000, checks.count("bytes", least=1))
+    login_max_age: float = setting(14 * 86400.0, checks.number("seconds", above=1))
+    login_from: Sequence[Any] = setting((), checks.having("from_cookies", "from_auth"))
+    login_tries: Mapping[str, float] = setting({}, checks.table(_TRIES))
+    load_user: object = setting(None, checks.optional(checks.function))
+    load_roles: object = setting(None, checks.optional(checks.function))
+    user_max_age: float = setting(60.0, checks.number("seconds"))
+    installed_apps: Sequence[str] | None = setting(None, checks.optional(checks.texts("app names")))
+    static_path: str | None = setting("static", checks.folder)
+    template_path: str | None = setting("templates", checks.folder)
+    login_url: str = setting("/login", checks.url)
+    trusted_proxies: Sequence[str] = setting((), checks.texts("proxies", checks.proxy))
+    allowed_origins: Sequence[str] = setting((), checks.texts("origins", checks.origin))
+    max_body: int = setting(10_000_000, checks.count("bytes", least=0))
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property
@@ -260,9 +257,9 @@ def read_settings(
     upper = {name: value for name, value in values.items() if name.isupper() and name[0] != "_"}
     _override(upper, overrides, problems)
     socket_io = upper.pop("SOCKET_IO", {})
-    given = _checked(Settings, {name.lower(): upper[name] for name in upper}, str.upper, problems)
+    given = take_good(Settings, {name.lower(): upper[name] for name in upper}, problems)
     if isinstance(socket_io, Mapping):
-        sockets = _checked(SocketIOSettings, dict(socket_io), _key_label, problems, strict=True)
+        sockets = take_good(SocketIOSettings, dict(socket_io), problems, strict=True)
         given["socket_io"] = SocketIOSettings(**sockets)
     else:
         problems.append(f"SOCKET_IO must be a dict, not {checks.kind_of(socket_io)}")
@@ -301,10 +298,11 @@ def _override(
 ) -> None:
     known = {f.name.upper() for f in fields(Settings)}
     overrides = list(overrides)
-    # Where to listen has two names; the one that is given replaces both.
-    if {"LISTEN", "LISTEN_PORT"} & {name for name, _ in overrides}:
-        for name in ("LISTEN", "LISTEN_PORT"):
-            values.pop(name, None)
+    # What has two names: the one that is given replaces both.
+    for names in ({"LISTEN", "LISTEN_PORT"}, {"COOKIE_SECRET", "COOKIE_SECRET_FILE"}):
+        if names & {name for name, _ in overrides}:
+            for name in names:
+                values.pop(name, None)
     for name, value in overrides:
         outer, dot, key = name.partition(".")
         if outer not in known and outer not in values:
@@ -315,42 +313,6 @@ def _override(
             values[outer] = {**values[outer], key: value}
         else:
             problems.append(f"{outer} is no dict that could have a key {key!r}")
-
-
-def _key_label(key: str) -> str:
-    return f"SOCKET_IO[{key!r}]"
-
-
-def _checked(
-    kind: type,
-    values: dict[str, Any],
-    label: Callable[[str], str],
-    problems: list[str],
-    *,
-    strict: bool = False,
-) -> dict[str, Any]:
-    """Take from the values those that are settings of a kind, and are good."""
-    known: dict[str, Field[Any]] = {f.name: f for f in fields(kind)}
-    good: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
-            hint = f"; did you mean {label(close[0])}?" if close else ""
-            # A project may have upper-case names of its own, but a near miss is a slip.
-            if strict or close:
-                problems.append(f"{label(name)} is no setting of Mojo{hint}")
-            continue
-        problem = _problem_of(known[name], value)
-        if problem is not None:
-            problems.append(f"{label(name)} {problem}")
-        else:
-            good[name] = value
-    return good
-
-
-def _problem_of(f: Field[Any], value: Any) -> str | None:
-    check: Check | None = f.metadata.get("check")
-    return check(value) if check is not None else None
 
 
 def check_secrets(settings: Settings, weakness_of: Callable[[str], str | None]) -> None:
@@ -366,12 +328,15 @@ def check_secrets(settings: Settings, weakness_of: Callable[[str], str | None]) 
 
 
 def _secret_problems(settings: Settings, weakness_of: Callable[[str], str | None]) -> Iterable[str]:
+    if settings.cookie_secret_file and (settings.cookie_secret or settings.cookie_secret_fallbacks):
+        yield "COOKIE_SECRET_FILE is in place of COOKIE_SECRET: they cannot both be set"
     if settings.debug:
         return
-    if not settings.cookie_secret:
+    if settings.cookie_secret:
+        if (weakness := weakness_of(settings.cookie_secret)) is not None:
+            yield f"COOKIE_SECRET is too weak: it {weakness}"
+    elif settings.cookie_secret_file is None and settings.cookie_signer is None:
         yield "COOKIE_SECRET is not set (only with DEBUG = True is one made up at each start)"
-    elif (weakness := weakness_of(settings.cookie_secret)) is not None:
-        yield f"COOKIE_SECRET is too weak: it {weakness}"
     for number, secret in enumerate(settings.cookie_secret_fallbacks):
         if (weakness := weakness_of(secret)) is not None:
             yield f"COOKIE_SECRET_FALLBACKS[{number}] is too weak: it {weakness}"

@@ -20,7 +20,7 @@ from mojo.engineio.handshake import Identify
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.resource import EngineResource
 from mojo.engineio.routes import Signpost, follow
-from mojo.errors import ProjectError, SettingsError
+from mojo.errors import ProjectError
 from mojo.project.app import App
 from mojo.settings import Settings, SocketIOSettings
 from mojo.socketio.options import SocketOptions
@@ -206,16 +206,10 @@ _HOOKS = ("allow_request", "generate_id", "initial_headers", "headers", "connect
 
 def _load_hooks(settings: SocketIOSettings) -> dict[str, Any]:
     """Import the functions that settings name by their dotted paths."""
-    hooks: dict[str, Any] = {}
-    for name in _HOOKS:
-        value = getattr(settings, name)
-        if isinstance(value, str):
-            label = f"SOCKET_IO[{name!r}]"
-            value = dotted.load(value, label)
-            if not callable(value):
-                raise SettingsError([f"{label} is no function, but {type(value).__name__}"])
-        hooks[name] = value
-    return hooks
+    return {
+        name: dotted.load_function(getattr(settings, name), f"SOCKET_IO[{name!r}]")
+        for name in _HOOKS
+    }
 
 
 Options = TypeVar("Options", EngineOptions, SocketOptions)

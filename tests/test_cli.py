@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 
 from mojo import MojoService, cli
 from mojo.project.loader import load_project
+from mojo.secret_files import read_secrets
 from mojo.sessions.signer import weakness_of
 from mojo.testing import Browser
 from tests.project.disk import DiskTestCase, unique
@@ -46,6 +47,35 @@ class CliTests(DiskTestCase):
         self.assertNotEqual(first, second)
         self.assertIsNone(weakness_of(first))
 
+    def test_secret_file(self) -> None:
+        """Made for its owner alone; rotated with the newest first, and the oldest given up."""
+        path = self.folder / "cookie_secret.txt"
+        cli.main(["secret", "--file", str(path)])
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        all_secrets = read_secrets(path)
+        for _ in range(3):
+            cli.main(["secret", "--file", str(path), "--rotate"])
+            all_secrets.insert(0, read_secrets(path)[0])
+        self.assertEqual(len(set(all_secrets)), 4)
+        self.assertEqual(read_secrets(path), all_secrets[:3])
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        cli.main(["secret", "--file", str(path), "--rotate", "--keep", "0"])
+        self.assertEqual(len(read_secrets(path)), 1)
+        for secret in all_secrets:
+            self.assertNotIn(secret, self.output.getvalue())
+        self.assertEqual([entry.name for entry in self.folder.iterdir()], [path.name])
+
+    def test_secret_mistakes(self) -> None:
+        path = self.folder / "cookie_secret.txt"
+        self.fails("No such file", "secret", "--rotate", "--file", str(path))
+        self.fails("--file", "secret", "--rotate")
+        self.fails("0 or more", "secret", "--keep", "-1")
+        path.write_text("# nothing\n\n")
+        self.fails("is there already", "secret", "--file", str(path))
+        self.fails("has no secret in it", "secret", "--rotate", "--file", str(path))
+        path.write_bytes(b"\xff\xfe hunter2")
+        self.fails("it is not UTF-8", "secret", "--rotate", "--file", str(path))
+
     def test_bad_names(self) -> None:
         """What could not stand in settings.py, and folders that cannot be made."""
         self.fails("cannot be a project's name", "startproject", str(self.folder / 'my "proj"'))
@@ -67,8 +97,12 @@ class CliTests(DiskTestCase):
         self.assertIn("${here.visitors} visitors", browser.get("/").text)
         self.assertIn(f"<h1>{second}</h1>", browser.get(f"/{second.lower()}").text)
         self.assertIn("session_id", browser.jar)
-        secret = load_project(project, [("DEBUG", False)]).settings.cookie_secret
+        settings = load_project(project, [("DEBUG", False)]).settings
+        file = project / settings.cookie_secret_file
+        (secret,) = read_secrets(file)
         self.assertIsNone(weakness_of(secret))
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        self.assertIn(file.name, (project / ".gitignore").read_text().splitlines())
 
     def test_new_project_mistakes(self) -> None:
         self.fails("is no project", "startapp", "Chat", "--project", str(self.folder))

@@ -14,10 +14,9 @@ import binascii
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
-from mojo.credential import Credential
+from mojo.credential import Credential, id_of
 from mojo.errors import SettingsError
 
 #: Characters of the longest cookie that is looked at.
@@ -110,11 +109,6 @@ class SignedCookie:
             another spelling than the one it was given out in.
         """
         raise NotImplementedError
-
-
-def id_of(token: str) -> str:
-    """Make the id of a login whose cookie or token has none."""
-    return blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def user_in(values: Any, key: str) -> str | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import jwt
 
-from mojo.auth.readers import id_of, user_in
-from mojo.credential import Credential
+from mojo.auth.readers import user_in
+from mojo.credential import Credential, id_of
 from mojo.errors import SettingsError
 
 #: Characters of the longest token that is looked at.

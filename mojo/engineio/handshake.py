@@ -15,6 +15,7 @@ from copy import copy
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from mojo.credential import Credential
 from mojo.engineio.head import Fields, read_fields, single
 from mojo.engineio.origins import script_origin
 from mojo.errors import EngineError, EngineErrorCode
@@ -32,10 +33,12 @@ class Identity(NamedTuple):
     Attributes:
         session_id: the id in a good ``session_id`` cookie, or ``None``.
         user_id: the id in a good ``logged_in`` cookie, or ``None``.
+        credential: what that login rests on, if whoever identifies knows.
     """
 
     session_id: str | None = None
     user_id: str | None = None
+    credential: Credential | None = None
 
 
 ANONYMOUS = Identity()
@@ -125,11 +128,12 @@ class Handshake(Facts):
     Attributes:
         session_id: see `Identity`.
         user_id: see `Identity`.
+        credential: see `Identity`.
         issued: when the request came, in seconds of the server's clock.
         protocol: the version of Engine.IO, 4 or 3.
     """
 
-    __slots__ = ("issued", "protocol", "session_id", "user_id")
+    __slots__ = ("credential", "issued", "protocol", "session_id", "user_id")
 
     def __init__(
         self,
@@ -143,7 +147,7 @@ class Handshake(Facts):
         protocol: int = 4,
     ) -> None:
         super().__init__(uri, head, address, secure)
-        self.session_id, self.user_id = identity
+        self.session_id, self.user_id, self.credential = identity
         self.issued = issued
         self.protocol = protocol
 

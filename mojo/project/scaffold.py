@@ -8,13 +8,13 @@ their text and in their names.
 from __future__ import annotations
 
 import re
-import secrets
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
 from mojo.errors import ProjectError
+from mojo.secret_files import make_secret_file
 
 _SUFFIX = "-tpl"
 # It is put between quotes in settings.py.
@@ -42,7 +42,9 @@ def start_project(folder: Path) -> list[Path]:
         raise ProjectError(f"{folder} is there already, and not empty")
     (folder / "Apps").mkdir(parents=True)
     (folder / "templates").mkdir()
-    return _copy("project", folder, name=folder.name, secret=secrets.token_urlsafe(48))
+    secret = folder / "cookie_secret.txt"
+    make_secret_file(secret)
+    return sorted([secret, *_copy("project", folder, name=folder.name, dot=".")])
 
 
 def start_app(project: Path, name: str) -> list[Path]:

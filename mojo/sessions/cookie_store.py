@@ -36,7 +36,7 @@ class CookieStore:
     def load(self, session_id: str, carrier: Carrier) -> Stored | None:
         """Give a session; see `SessionStore`."""
         max_age = self._cookies.ages.session
-        opened = self._cookies.open(SESSION_DATA, carrier.cookies, max_age)
+        opened = self._cookies.open_own(SESSION_DATA, carrier.cookies, max_age)
         if opened is None:
             return None
         version, data, whose = opened.value.split("\n", 2)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -46,6 +46,22 @@ class Opened(NamedTuple):
     value: str
     sealed: int
     current: bool
+
+
+@runtime_checkable
+class CookieSigner(Protocol):
+    """
+    What seals cookies and opens them: `Signer`, or one of your own as ``COOKIE_SIGNER``.
+
+    What one name was given must not open under another, nor what was changed in any way,
+    and nobody without the key can make one.  Earlier keys open, the newest seals.
+    """
+
+    def seal(self, name: str, value: str, *, now: float) -> str:
+        """Seal a value under a cookie's name; see `Signer.seal`."""
+
+    def open(self, name: str, token: str, *, now: float, max_age: float) -> Opened | None:
+        """Open a token; ``None`` for whatever is not good; see `Signer.open`."""
 
 
 class Signer:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from mojo.credential import Credential
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.ports import CloseReason, SessionState
 from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, PacketError
 from mojo.socketio.connection import Connection, ConnectionState
 from mojo.socketio.dialect import Query, dialect_of
+from mojo.socketio.logins import LiveLogins
 from mojo.socketio.namespace import Namespace
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT, Packet, PacketType
@@ -35,6 +37,8 @@ class ClientHost(Protocol):
 
     options: SocketOptions
     parser: Parser
+
+    logins: LiveLogins
 
     def client_arrived(self, client: Client) -> None:
         """A client came, and has joined nothing yet."""
@@ -91,7 +95,15 @@ class Client:
         # No more of them are remembered than it may have joined.
         self._left: dict[str, None] | None = None
         self._paused: set[Connection] | None = None
+        if self.user_id is not None:
+            credential = session.handshake.credential or Credential(user_id=self.user_id)
+            server.logins.hold(self, credential)
         server.client_arrived(self)
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """The connections, also those that the app has not let in yet."""
+        return tuple(self._connections.values())
 
     # -- from the session ---------------------------------------------------
 
@@ -120,8 +132,9 @@ class Client:
 
     def session_closed(self, reason: CloseReason) -> None:
         """End every connection with the session's reason."""
+        self._server.logins.drop(self)
         self._server.client_gone(self)
-        for connection in list(self._connections.values()):
+        for connection in self.connections:
             connection.ended(reason)
 
     def join_root(self) -> None:
@@ -197,19 +210,20 @@ class Client:
     def log_out(self, reason: str) -> None:
         """Take the login away, from every connection and from those still to come."""
         self.user_id = None
-        for connection in list(self._connections.values()):
+        self._server.logins.drop(self)
+        for connection in self.connections:
             connection.log_out(reason)
 
     def move(self, session_id: str) -> None:
         """Be another visitor's, with every connection and with those still to come."""
         handshake = self.session.handshake
         self.session.handshake = handshake.moved(session_id)
-        for connection in list(self._connections.values()):
+        for connection in self.connections:
             connection.namespace.moved(connection, handshake.session_id, session_id)
 
     def disconnect(self) -> None:
         """Tell every connection that the server has ended it, and end the session."""
-        for connection in list(self._connections.values()):
+        for connection in self.connections:
             connection.disconnect()
         self.session.close(CloseReason.FORCED_SERVER_CLOSE)
 

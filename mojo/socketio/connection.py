@@ -311,6 +311,8 @@ class Connection:
             self.namespace.logged_out(self, user_id)
             on_logout = partial(self.handler.on_logout, reason)
             run(on_logout, ignore, partial(self.report, where="on_logout"))
+            if self.namespace.guards:
+                self._disconnect(False)  # it is for users
 
     def event_received(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event when those before it are over."""

@@ -25,9 +25,10 @@ from mojo.socketio.ports import Middleware
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.session_methods import SessionMethods
 from mojo.socketio.socket_operator import SocketOperator
+from mojo.socketio.user_methods import UserMethods
 
 
-class MojoSocketHandler(SessionMethods, SocketOperator):
+class MojoSocketHandler(UserMethods, SessionMethods, SocketOperator):
     """
     A client's connection to an app.
 
@@ -115,13 +116,16 @@ class MojoSocketHandler(SessionMethods, SocketOperator):
 
     def on_logout(self, reason: str) -> Any:
         """
-        The visitor logged out: `user_id` is ``None`` from now on.
+        The login is gone: `user_id` is ``None`` from now on.
 
-        Call `close` here if your app has nothing for anonymous visitors.  The login that
-        was is still in ``self.request.user_id``.
+        Call `close` here if your app has nothing for anonymous visitors; where the class is
+        ``@login_required`` that is done when this returns.  The login that was is still in
+        ``self.request.user_id``.
 
         Args:
-            reason: ``"logout"``.
+            reason: ``"logout"``; ``"login changed"``, when the visitor has logged in as
+                somebody else, or anew while a copy of the former cookie was used here;
+                ``"expired"``; or ``"revoked"``, or whatever `MojoService.revoke` was given.
         """
 
     def on_error(self, error: BaseException, event: str) -> Any:

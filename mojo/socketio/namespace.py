@@ -14,9 +14,11 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.ports import CloseReason
+from mojo.guards import Guard
 from mojo.socketio.adapter import Adapter, LocalAdapter, Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.dialect import Query
+from mojo.socketio.logins import LiveLogins
 from mojo.socketio.message import Message
 from mojo.socketio.once import HandledEvents
 from mojo.socketio.operator import BroadcastOperator
@@ -34,6 +36,7 @@ from mojo.socketio.recovery import (
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 from mojo.socketio.stats import SocketStats
+from mojo.users import Users
 
 
 class Observer(Protocol):
@@ -63,6 +66,8 @@ class Host(Protocol):
     new_id: Callable[[], str]
     new_ack_id: Callable[[], int]
     stats: SocketStats
+    logins: LiveLogins
+    users: Users
     sessions: SessionSource | None
 
     def namespace_empty(self, namespace: Namespace) -> None:
@@ -73,6 +78,7 @@ class HandlerClass(Protocol):
     """A subclass of ``MojoSocketHandler``."""
 
     middleware: Sequence[Middleware]
+    guards: Sequence[Guard]
 
     def __call__(self, connection: Connection) -> Any:
         """Make the app's object for a connection."""
@@ -134,11 +140,13 @@ class Namespace:
 
     Attributes:
         adapter: keeps the rooms and carries the broadcasts.
+        guards: what lets in some users only.
         handled: remembers the events that are handled once.
         middleware: what is asked before a handler's ``on_open``.
         operator: everyone here.
         recovery: the adapter, where clients may come back.
         parser: makes what is sent.
+        users: makes users of their ids.
     """
 
     def __init__(
@@ -163,7 +171,9 @@ class Namespace:
         self.recovery = self._make_recovery(host)
         self.adapter: Adapter = LocalAdapter() if self.recovery is None else self.recovery
         self.operator = NamespaceOperator(self)
-        self.middleware: list[Middleware] = list(handler_class.middleware)
+        self.guards = tuple(handler_class.guards)
+        self.middleware: list[Middleware] = [*_admission(handler_class), *handler_class.middleware]
+        self.users = host.users
         self.make_handler = handler_class
         self.new_ack_id = host.new_ack_id
         self.stats = host.stats
@@ -216,23 +226,28 @@ class Namespace:
             query: see `SocketRequest`.
         """
         session = client.session
+        credential = self._host.logins.from_auth(auth)
+        user_id = client.user_id if credential is None else credential.user_id
         comeback, restored = None, None
         if self.recovery is not None and client.dialect.recovers:
             auth = dict(auth)
             pid, offset = auth.pop("pid", None), auth.pop("offset", None)
             if isinstance(pid, str):
-                restored = self._restore(self.recovery, client, pid, offset)
+                identity = Identity(session.handshake.session_id, user_id)
+                restored = self._restore(self.recovery, client, identity, pid, offset)
             if restored is not None and isinstance(pid, str):
                 comeback = Comeback(pid, restored.place.since, restored.missed)
             else:
                 comeback = Comeback(self._host.new_id(), self.recovery.position, [])
-        request = SocketRequest(session.handshake, auth, client.user_id, query)
+        request = SocketRequest(session.handshake, auth, user_id, query)
         if restored is not None:
             cid = restored.place.id
         else:
             cid = client.dialect.make_id(session.eid, wire_name, self._host.new_id)
         connection = Connection(self, client, wire_name, cid, request)
         connection.comeback = comeback
+        if credential is not None:
+            self._host.logins.hold(connection, credential)
         # Before the app is asked, so that what it sends to everyone in on_open reaches
         # the newcomer too; nothing leaves before the client was told it is connected.
         self._present += 1
@@ -249,9 +264,13 @@ class Namespace:
         return connection
 
     def _restore(
-        self, recovery: RecoveringAdapter, client: Carrier, pid: str, offset: object
+        self,
+        recovery: RecoveringAdapter,
+        client: Carrier,
+        identity: Identity,
+        pid: str,
+        offset: object,
     ) -> Restored | None:
-        identity = Identity(client.session.handshake.session_id, client.user_id)
         former = self._by_pid.get(pid)
         if former is not None and former.client is not client and _identity_of(former) == identity:
             # It was not noticed yet that the client had gone.
@@ -286,6 +305,7 @@ class Namespace:
 
     def logged_out(self, connection: Connection, user_id: str) -> None:
         """Note that a connection lost its login."""
+        self._host.logins.drop(connection)
         self.adapter.leave(connection, user_room(user_id))
         if connection.id in self._connections:
             self._host.observer.connection_logged_out(connection, user_id)
@@ -306,6 +326,7 @@ class Namespace:
 
     def remove(self, connection: Connection, reason: str) -> None:
         """Drop a connection, whether it was let in or not."""
+        self._host.logins.drop(connection)
         was_open = self._connections.pop(connection.id, None) is not None
         comeback = connection.comeback
         if self.recovery is not None and comeback is not None:
@@ -330,6 +351,11 @@ class Namespace:
     def _go_if_idle(self) -> None:
         if not self.is_needed:
             self._host.namespace_empty(self)
+
+
+def _admission(handler_class: HandlerClass) -> Sequence[Middleware]:
+    """Give the middleware that asks the guards of a class, before any other."""
+    return (lambda handler: handler.admit(),) if handler_class.guards else ()
 
 
 def _identity_of(connection: Connection) -> Identity:

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import EngineSession
+from mojo.guards import Guard
 from mojo.socketio import dispatch
 from mojo.socketio.adapter import Adapter
 from mojo.socketio.dialect import Dialect
@@ -25,6 +26,7 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.stats import SocketStats
+from mojo.users import Users
 
 #: Called with a handler before its ``on_open``; may refuse as that may.
 Middleware = Callable[[Any], Any]
@@ -82,6 +84,8 @@ class Home(Protocol):
     parser: Parser
     params: Mapping[str, str]
     handled: HandledEvents
+    guards: tuple[Guard, ...]
+    users: Users
     stats: SocketStats
 
     @property

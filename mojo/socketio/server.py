@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from mojo.credential import Credential
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.handshake import Handshake, Identify, identify_nobody
 from mojo.engineio.options import EngineOptions
@@ -28,6 +29,7 @@ from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.json_parser import JsonParser
+from mojo.socketio.logins import LiveLogins
 from mojo.socketio.namespace import Namespace, Observer
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
@@ -37,6 +39,7 @@ from mojo.socketio.parser import Parser
 from mojo.socketio.ports import SessionSource
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.visitors import VisitorClients
+from mojo.users import Users
 
 
 class _Nobody:
@@ -66,8 +69,12 @@ class SocketServer:
         new_id: makes the ids of connections.
         owner: whatever handlers should find as ``self.mojo``.
         parser: the format of the packets; its clients must have the same.
+        now: gives the seconds since the epoch, by which logins run out; by default the
+            clock's.
 
     Attributes:
+        logins: what its clients' logins rest on.
+        users: makes users of their ids.
         sessions: where the sessions of visitors come from, if it keeps any.
         stats: what it counts.
         engine_stats: what its mounts count, together.
@@ -82,10 +89,14 @@ class SocketServer:
         new_id: Callable[[], str] = new_id,
         owner: Any = None,
         parser: Parser | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.clock = clock
         self.options = options or SocketOptions()
         self.observer: Observer = observer or _Nobody()
+        self.logins = LiveLogins(clock, now or clock.seconds)
+        self._visitors = VisitorClients(self, self.logins)
+        self.users = Users()
         self.sessions: SessionSource | None = None
         self.new_id = new_id
         # count() is atomic: ids may be made in any thread.
@@ -100,7 +111,6 @@ class SocketServer:
         self._unjoined: Deadlines[Client] = Deadlines(
             clock, self.options.connect_timeout, _joined_nothing
         )
-        self._visitors = VisitorClients(self)
         self._namespaces: dict[str, Namespace] = {}
         self._parents: dict[str, ParentNamespace] = {}
         self._engines: list[EngineServer] = []
@@ -257,6 +267,7 @@ class SocketServer:
             engine.stop()
         self._attachments.clear()
         self._unjoined.clear()
+        self.logins.stop()
         for namespace in self.places():
             namespace.stop()
 
@@ -287,6 +298,22 @@ class SocketServer:
             keep: a login that stays.
         """
         self._visitors.log_out(session_id, user_id, reason, keep)
+
+    def adopt_login(self, session_id: str, credential: Credential) -> None:
+        """Let a visitor's clients with that user's login live by another one of the user's."""
+        self._visitors.adopt(session_id, credential)
+
+    def user_changed(self, user_id: str) -> None:
+        """Let handlers load a user anew, and guards ask again."""
+        self._visitors.user_changed(user_id)
+
+    def end_user(self, user_id: str, reason: str) -> None:
+        """Take all logins of a user from whoever has one, by a cookie or by a token."""
+        self._visitors.end_user(user_id, reason)
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """Take a visitor's logins, and end the clients."""
+        self._visitors.end_session(session_id, reason)
 
     def move_visitor(
         self, former: str, session_id: str, is_theirs: Callable[[Handshake], bool]

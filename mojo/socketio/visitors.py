@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from mojo.credential import Credential
 from mojo.engineio.handshake import Handshake
 from mojo.engineio.ports import CloseReason
 from mojo.socketio.client import Client
+from mojo.socketio.logins import LiveLogins
 from mojo.socketio.namespace import Namespace, session_room, user_room
 from mojo.socketio.rooms import Room
 
@@ -30,10 +32,12 @@ class VisitorClients:
 
     Args:
         host: the server whose clients they are.
+        logins: what their logins rest on.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, logins: LiveLogins) -> None:
         self._host = host
+        self._logins = logins
         # By their visitor, or by the login of the handshake if they have none.
         self._clients: dict[Room, dict[Client, None]] = {}
 
@@ -79,6 +83,36 @@ class VisitorClients:
         for client in [client for home in homes for client in self._clients.get(home, ())]:
             if client.user_id not in (None, keep):
                 client.log_out(reason)
+
+    def adopt(self, session_id: str, credential: Credential) -> None:
+        """Let a visitor's clients with a user's login live by another; see `SocketServer`."""
+        for client in self._clients.get(session_room(session_id), ()):
+            if client.user_id == credential.user_id:
+                self._logins.hold(client, credential)
+
+    def user_changed(self, user_id: str) -> None:
+        """Let handlers load a user anew; see `SocketServer.user_changed`."""
+        for holder in self._logins.holders(user_id):
+            for connection in holder.connections if isinstance(holder, Client) else (holder,):
+                handler = getattr(connection, "handler", None)
+                if handler is not None:
+                    handler.user_changed()
+
+    def end_user(self, user_id: str, reason: str) -> None:
+        """Take all logins of a user; see `SocketServer.end_user`."""
+        for namespace in self._host.places():
+            namespace.forget_login(lambda who: who.user_id == user_id)
+        self._logins.end(reason, lambda _: True, user_id)
+
+    def end_session(self, session_id: str, reason: str) -> None:
+        """Take a visitor's logins and end the clients; see `SocketServer.end_session`."""
+        for namespace in self._host.places():
+            namespace.forget_login(lambda who: who.session_id == session_id)
+        self._logins.end(reason, lambda credential: credential.session_id == session_id)
+        for client in list(self._clients.get(session_room(session_id), ())):
+            if client.user_id is not None:
+                client.log_out(reason)
+            client.disconnect()
 
     def move(self, former: str, session_id: str, is_theirs: Callable[[Handshake], bool]) -> None:
         """Give a visitor another id; see `SocketServer.move_visitor`."""

@@ -8,6 +8,7 @@ from typing import overload
 from twisted.web.server import Request
 
 from mojo.engineio.handshake import Cookies, read_cookies
+from mojo.sessions.cookies import HOST_PREFIX
 from mojo.web.host import Host
 
 # RFC 6265 section 4.1.1: what may be in a name and in a value.
@@ -127,6 +128,40 @@ class CookieMethods(Beginning):
         header = self._cookies_set.pop((name, path, domain), None)
         if header is not None:
             self.request.cookies.remove(header)
+
+    # -- Mojo's own: see `mojo.sessions.cookies.HOST_PREFIX` --------------------
+
+    def own_name(self, name: str) -> str:
+        """
+        Give the name under which a cookie of Mojo's own is set.
+
+        Who has one with the prefix got it by https, whatever a proxy says of this request;
+        one without it would not be looked at.
+        """
+        prefixed = HOST_PREFIX + name
+        return prefixed if self.is_secure or prefixed in self.cookies else name
+
+    def set_own_cookie(self, name: str, token: str, max_age: float) -> None:
+        """Set a cookie of Mojo's own, in place of one without the prefix."""
+        own = self.own_name(name)
+        self.set_cookie(own, token, max_age=max_age, secure=True if own != name else None)
+        if own != name and name in self.cookies:
+            self.clear_cookie(name)
+
+    def clear_own_cookie(self, name: str) -> None:
+        """Take a cookie of Mojo's own from the browser, in either form."""
+        self.set_own_cookie(name, "", 0)
+
+    def withdraw_own_cookie(self, name: str) -> None:
+        """Let the response say nothing of a cookie of Mojo's own."""
+        for form in (HOST_PREFIX + name, name):
+            self.withdraw_cookie(form)
+
+    def lacks_prefix(self, name: str) -> bool:
+        """Tell whether a cookie of Mojo's own came by https without the prefix."""
+        return self.own_name(name) not in self.cookies and name in self.cookies
+
+    # -- sealed ones --------------------------------------------------------
 
     def get_secure_cookie(self, name: str, *, max_age: float = 31 * _DAY) -> str | None:
         """

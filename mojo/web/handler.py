@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from typing import Any, overload
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from mojo.errors import HTTPError
+from mojo.guards import LOGIN_REQUIRED, Guard
 from mojo.web.errors import error_page
 from mojo.web.host import Host
 from mojo.web.visitor import VisitorMethods
@@ -205,6 +207,24 @@ class MojoRequestHandler(VisitorMethods):
         if chunk is not None:
             self.write(chunk)
         self.finished = True
+
+    def pass_guard(self, guard: Guard, call: Callable[[], Any]) -> Any:
+        """
+        Call something if the user may, or lead to the login.
+
+        Raises:
+            HTTPError: 403.
+        """
+        refusal = guard.refusal(self.current_user, self.mojo.users.roles_of)
+        if refusal is None:
+            return call()
+        if refusal is not LOGIN_REQUIRED or self.method not in ("GET", "HEAD"):
+            raise HTTPError(403, log_message=refusal.code)
+        wanted = "/" + self.request.uri.decode("latin-1").lstrip("/")
+        login = self.mojo.settings.login_url
+        mark = "&" if "?" in login else "?"
+        self.redirect(f"{login}{mark}{urlencode({'next': wanted})}")
+        return None
 
     def next_url(self, default: str = "/") -> str:
         """

@@ -6,12 +6,8 @@ The seed's names: ``class Page(MojoSessionMixin, MojoAuthMixin, MojoRequestHandl
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
-from mojo.errors import HTTPError
 from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, new_session_id
 from mojo.web.cookies import Beginning
 from mojo.web.handler import MojoRequestHandler
@@ -21,8 +17,6 @@ if TYPE_CHECKING:
     _Mixin = MojoRequestHandler
 else:
     _Mixin = Beginning
-
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class MojoSessionMixin(_Mixin):
@@ -39,11 +33,13 @@ class MojoSessionMixin(_Mixin):
         """Do it before the method is called."""
         super().begin()
         cookies = self.mojo.cookies
-        opened = cookies.open(SESSION_ID, self.cookies, cookies.ages.session)
+        opened = cookies.open_session(self.cookies)
         if opened is None:
             self._identify()
             self._begin_session(new_session_id())
-        elif cookies.is_stale(opened, cookies.ages.session) and not self._is_retired():
+        elif (
+            cookies.is_stale(opened, cookies.ages.session) or self.lacks_prefix(SESSION_ID)
+        ) and not self._is_retired():
             self.set_visitor_cookie(SESSION_ID, opened.value, cookies.ages.session)
 
 
@@ -51,40 +47,17 @@ class MojoAuthMixin(_Mixin):
     """
     Keeps the ``logged_in`` cookie of `login` fresh.
 
-    A login that is used when it is past half its age is sealed anew.
+    A login that is used when it is past half its age is sealed anew, and the visitor's
+    connections live on with it.
     """
 
     def begin(self) -> None:
         """Do it before the method is called."""
         super().begin()
-        cookies = self.mojo.cookies
-        opened = cookies.open(LOGGED_IN, self.cookies, cookies.ages.login)
+        opened = self.mojo.cookies.open_login(self.cookies)
         if (
             opened is not None
-            and cookies.is_stale(opened, cookies.ages.login)
+            and (opened.is_stale or self.lacks_prefix(LOGGED_IN))
             and not self._is_retired()
         ):
-            self.set_visitor_cookie(LOGGED_IN, opened.value, cookies.ages.login)
-
-
-def login_required(method: Method) -> Method:
-    """
-    Let only logged in visitors call a method of a request handler.
-
-    Others are sent to ``LOGIN_URL`` with ``?next=`` and the page they wanted (see
-    `MojoRequestHandler.next_url`), or, where that makes no sense, as after a POST, answered 403.
-    """
-
-    @functools.wraps(method)
-    def check(self: MojoRequestHandler, *args: Any, **kwargs: Any) -> Any:
-        if self.current_user:
-            return method(self, *args, **kwargs)
-        if self.method not in ("GET", "HEAD"):
-            raise HTTPError(403, log_message="not logged in")
-        wanted = "/" + self.request.uri.decode("latin-1").lstrip("/")
-        login = self.mojo.settings.login_url
-        mark = "&" if "?" in login else "?"
-        self.redirect(f"{login}{mark}{urlencode({'next': wanted})}")
-        return None
-
-    return check  # type: ignore[return-value]
+            self._set_login(self.mojo.cookies.renewed(opened.credential))

@@ -8,7 +8,8 @@ for the page itself; cookies stay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -119,9 +120,6 @@ class _Serving:
         except Exception:
             self._log_failure("cannot be answered")
             self._give_up()
-        finally:
-            if self._handler is not None:
-                self._handler.end()
 
     async def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         handler = self._handler = self._page.handler(self._host, self._request, self._page.app)
@@ -133,9 +131,13 @@ class _Serving:
             handler.check_csrf()
         await handler.ready()
         try:
+            await handler.load_user_first()
             await settled(handler.prepare())
             if not handler.finished:
-                result = await settled(method(*args, **kwargs))
+                call: Callable[[], Any] = partial(method, *args, **kwargs)
+                for guard in handler.guards:
+                    call = partial(handler.pass_guard, guard, call)
+                result = await settled(call())
                 if result is not None:
                     raise TypeError(
                         f"{type(handler).__qualname__}.{handler.method.lower()} returned "

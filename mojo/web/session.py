@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from twisted.web.server import Request
 
+from mojo.credential import Credential
 from mojo.engineio.handshake import Cookies
 from mojo.errors import HTTPError, SessionMoved, SessionUnavailable
 from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, new_session_id
@@ -59,8 +60,8 @@ class PageCarrier:
 
     def set_session_cookie(self, name: str, token: str, max_age: float) -> None:
         """Set a cookie; see `Carrier`."""
-        self._set[name] = token
-        self._page.set_cookie(name, token, max_age=max_age)
+        self._set[self._page.own_name(name)] = token
+        self._page.set_own_cookie(name, token, max_age)
 
 
 class SessionMethods(CookieMethods):
@@ -78,6 +79,7 @@ class SessionMethods(CookieMethods):
         super().__init__(mojo, request)
         self._session_id: str | None = None
         self._user_id: str | None = None
+        self._credential: Credential | None = None
         self._identified = False
         self._session: Session | None = None
         # The id that the visitor came with, if another one takes its place.
@@ -216,7 +218,8 @@ class SessionMethods(CookieMethods):
     def _identify(self) -> None:
         if not self._identified:
             self._identified = True
-            self._session_id, self._user_id = self.mojo.cookies.identify(self.cookies)
+            identity = self.mojo.cookies.identify(self.cookies)
+            self._session_id, self._user_id, self._credential = identity
 
     def _is_retired(self) -> bool:
         """Tell whether the visitor's cookie was replaced a moment ago."""
@@ -241,7 +244,7 @@ class SessionMethods(CookieMethods):
 
     def set_visitor_cookie(self, name: str, value: str, max_age: float) -> None:
         """Seal one of the visitor's two cookies."""
-        self.set_secure_cookie(name, value, max_age=max_age)
+        self.set_own_cookie(name, self.mojo.cookies.seal(name, value), max_age)
 
     async def _load(self) -> Session:
         keeper = self.mojo.session_keeper
@@ -272,10 +275,10 @@ class SessionMethods(CookieMethods):
         """Undo what the response would say of a new id, and of a login."""
         if self._former_id is not None:
             self._session_id, self._former_id = self._former_id, None
-            self.withdraw_cookie(SESSION_ID)
+            self.withdraw_own_cookie(SESSION_ID)
             if self._user_id is not None:
                 self._user_id = None
-                self.withdraw_cookie(LOGGED_IN)
+                self.withdraw_own_cookie(LOGGED_IN)
 
     def _unavailable(self, error: SessionUnavailable) -> HTTPError:
         return HTTPError(503, str(error))

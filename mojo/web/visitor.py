@@ -9,15 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
+from mojo.auth.passwords import check_password
+from mojo.calls import settled
+from mojo.credential import Credential
 from mojo.errors import HTTPError
+from mojo.guards import Guard
 from mojo.sessions.cookies import LOGGED_IN, user_key
+from mojo.users import LoadedUser
 from mojo.web import csrf
 from mojo.web.host import Host
 from mojo.web.session import SessionMethods
@@ -29,21 +34,32 @@ _CSRF_MAX_AGE = 30 * 86400.0
 
 
 class VisitorMethods(SessionMethods):
-    """Methods of `MojoRequestHandler` about the visitor."""
+    """
+    Methods of `MojoRequestHandler` about the visitor.
+
+    Attributes:
+        guards: what ``@login_required`` and ``@require`` have put before the class.
+    """
+
+    guards: ClassVar[Sequence[Guard]] = ()
 
     def __init__(self, mojo: Host, request: Request) -> None:
         super().__init__(mojo, request)
+        self._loaded: LoadedUser | None = None
         self._csrf_secret: bytes | None = None
-        self._when_sent: Callable[[], None] | None = None
 
     def get_current_user(self) -> Any:
         """
         Tell who is logged in; the user id by default.
 
-        Override it to give an object of yours.  It is asked where there is no waiting: what
-        takes time belongs into `prepare`.
+        With ``LOAD_USER`` it is what that made of the id.  Override it to give something
+        else.  It is asked where there is no waiting: what takes time belongs into
+        ``LOAD_USER`` or `prepare`.
         """
-        return self.user_id
+        if not self.mojo.users.are_loaded:
+            return self.user_id
+        loaded = self._loaded
+        return loaded.user if loaded is not None and loaded.user_id == self.user_id else None
 
     @property
     def user_id(self) -> str | None:
@@ -64,6 +80,41 @@ class VisitorMethods(SessionMethods):
             raise TypeError(f"{type(self).__qualname__}.get_current_user must not be async")
         return user
 
+    async def load_user(self) -> Any:
+        """
+        Load the user with ``LOAD_USER``; give `current_user`.
+
+        It is done before `prepare`; do it again after `login`, or after a change.
+        """
+        await self.load_user_first()
+        return self.current_user
+
+    async def load_user_first(self) -> None:
+        """Load the user, if there is a login and something to load."""
+        user_id = self.user_id
+        if user_id is not None and self.mojo.users.are_loaded:
+            user = await settled(self.mojo.users.load(user_id))
+            self._loaded = LoadedUser(user_id, user, 0.0)
+
+    async def check_password(self, account: str, password: str, hashed: str | None) -> bool:
+        """
+        Tell whether a password is the right one, within ``LOGIN_TRIES``.
+
+        Args:
+            account: what the visitor typed, whether there is such an account or not.
+            password: what the visitor typed.
+            hashed: what `mojo.auth.hash_password` gave, or ``None`` if there is no such
+                account, which takes as long.
+        Raises:
+            TooManyTries: it is answered 429, with the seconds to wait.
+        """
+        address = self.mojo.proxies.peer(self.request).address
+        self.mojo.login_tries.begin(account, address)
+        if not await check_password(password, hashed):
+            return False
+        self.mojo.login_tries.succeeded(account, address)
+        return True
+
     def login(self, user_id: str | int) -> None:
         """
         Log the visitor in: the response sets the ``logged_in`` cookie.
@@ -77,41 +128,49 @@ class VisitorMethods(SessionMethods):
         """
         key = user_key(user_id)
         self._identify()
-        self._log_out_connections("login changed", keep=key)
+        former, former_session, former_user = self._credential, self._session_id, self._user_id
         self._renew_session_id()
+        credential = self.mojo.cookies.new_login(key, self._session_id)
+        if former_session is not None:
+            self.mojo.adopt_login(former_session, credential)
+        if former is not None:
+            # After the visitor's own connections have the new one: who else has the former
+            # login came with a copy of its cookie.
+            self.mojo.end_login(former, "login changed")
+        self.mojo.log_out(former_session, former_user, reason="login changed", keep=key)
         self._user_id = key
-        self.set_visitor_cookie(LOGGED_IN, key, self.mojo.cookies.ages.login)
+        self._set_login(credential)
 
-    def logout(self) -> None:
+    def logout(self, *, everywhere: bool = False) -> None:
         """
         Log the visitor out, here and on the visitor's live connections.
 
-        The response takes the ``logged_in`` cookie away; connections leave
-        ``LOGGED_IN_SESSIONS``, lose their `user_id`, and their ``on_logout`` is called.
-        The session goes on under another id.
+        The response takes the ``logged_in`` cookie away, and every copy of it is worthless
+        from now on; connections leave ``LOGGED_IN_SESSIONS``, lose their `user_id`, and
+        their ``on_logout`` is called.  The session goes on under another id.
+
+        Args:
+            everywhere: whether the user is logged out of all browsers and devices.
         """
         self._identify()
-        self.clear_cookie(LOGGED_IN)
-        self._log_out_connections("logout")
-        self._user_id = None
+        self.clear_own_cookie(LOGGED_IN)
+        if everywhere and self._user_id is not None:
+            self.mojo.revoke(user_id=self._user_id, reason="logout")
+        if self._credential is not None:
+            self.mojo.end_login(self._credential, "logout")
+        # Whatever this request's cookies say of it now: a connection may have come with a
+        # login that has run out since.
+        self.mojo.log_out(self._session_id, self._user_id, reason="logout")
+        self._user_id = self._credential = None
         if self._session_id is not None:
             self._renew_session_id()
 
-    def _log_out_connections(self, reason: str, keep: str | None = None) -> None:
-        # Whatever this request's cookies say of it now: a connection may have come with a
-        # login that has run out since.
-        user_id = self._user_id
-        self.mojo.log_out(self._session_id, user_id, reason=reason, keep=keep)
-        # And once more when the browser has the answer: until then it may come back with
-        # the old cookie.  The connections have the session's new id by then.
-        self._when_sent = lambda: self.mojo.log_out(
-            self._session_id, user_id, reason=reason, keep=keep
-        )
-
-    def end(self) -> None:
-        """Called when the response was sent, or could not be."""
-        if self._when_sent is not None:
-            self._when_sent()
+    def _set_login(self, credential: Credential) -> None:
+        """Let the response set the cookie of a login, which connections then live by."""
+        self._credential = credential
+        cookies = self.mojo.cookies
+        self.set_own_cookie(LOGGED_IN, cookies.seal_login(credential), cookies.ages.login)
+        self.mojo.renew_login(credential)
 
     # -- forgery ------------------------------------------------------------
 
@@ -124,7 +183,7 @@ class VisitorMethods(SessionMethods):
                 secret = secrets.token_bytes(csrf.SECRET_BYTES)
             if stale:
                 text = base64.urlsafe_b64encode(secret).decode("ascii")
-                self.set_secure_cookie(CSRF_COOKIE, text, max_age=_CSRF_MAX_AGE)
+                self.set_visitor_cookie(CSRF_COOKIE, text, _CSRF_MAX_AGE)
             self._csrf_secret = secret
         return csrf.mask(self._csrf_secret, secrets.token_bytes(csrf.SECRET_BYTES))
 
@@ -152,7 +211,7 @@ class VisitorMethods(SessionMethods):
     def _read_csrf_secret(self) -> tuple[bytes | None, bool]:
         """Give the secret of the visitor's cookie, and whether that should be sealed anew."""
         cookies = self.mojo.cookies
-        opened = cookies.open(CSRF_COOKIE, self.cookies, _CSRF_MAX_AGE)
+        opened = cookies.open_own(CSRF_COOKIE, self.cookies, _CSRF_MAX_AGE)
         if opened is None:
             return None, True
         try:
@@ -161,7 +220,8 @@ class VisitorMethods(SessionMethods):
             return None, True
         if len(secret) != csrf.SECRET_BYTES:
             return None, True
-        return secret, cookies.is_stale(opened, _CSRF_MAX_AGE)
+        stale = cookies.is_stale(opened, _CSRF_MAX_AGE) or self.lacks_prefix(CSRF_COOKIE)
+        return secret, stale
 
 
 class _Html(str):

@@ -26,7 +26,7 @@ class IdentifyTests(SynchronousTestCase):
                 "logged_in": (self.seal("logged_in", "u"),),
             }
         )
-        self.assertEqual(identity, Identity("s", "u"))
+        self.assertEqual(identity[:2], ("s", "u"))
 
     def test_none(self) -> None:
         self.assertEqual(self.cookies.identify({}), ANONYMOUS)

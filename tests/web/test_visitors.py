@@ -370,13 +370,13 @@ class LiveTests(SynchronousTestCase):
         self.assertEqual(self.users(), [None])
 
     def test_coming_back_before_the_answer(self) -> None:
-        """Until the cookie is taken away the browser still has it."""
+        """Until the cookie is taken away the browser still has it; it is worthless already."""
         self.browser.submit("/login", "/", user="ada")
         self.hold = Deferred()
         answer = self.browser.ask("POST", "/slow")
         self.assertFalse(answer.answered)
         self.connect()
-        self.assertEqual(self.users(), ["ada"])
+        self.assertEqual(self.users(), [None])
         self.hold.callback(None)
         self.assertEqual(self.users(), [None])
 

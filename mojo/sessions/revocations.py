@@ -1,0 +1,139 @@
+"""
+What is worthless although it is sealed well: the revocations.
+
+A sealed cookie cannot be taken back, so it is remembered what is not to be believed: for
+a user, a session, or one login, a moment; what began at that moment or before it is
+worthless.  A mark is kept for as long as a cookie of that time could be good, and there is
+a most of them: when one has to go before its time, all that began before it becomes
+worthless, since forgetting a revocation would bring somebody back.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from math import inf
+
+from mojo.credential import Credential
+
+#: Most marks of each kind, and most logins of one user that are remembered one by one.
+MAX_MARKS = 100_000
+MAX_LOGINS = 1000
+
+# What a new login begins after the revocation that came before it, in seconds: more than
+# what a float can tell of a time of this century.
+_TICK = 1e-6
+
+
+class _Marks:
+    """
+    Moments by key, the oldest first.
+
+    Args:
+        now: gives the seconds since the epoch.
+        max_age: seconds after which a mark is needed no longer.
+        most: most marks.
+    """
+
+    def __init__(self, now: Callable[[], float], max_age: float, most: int) -> None:
+        self._now = now
+        self._max_age = max_age
+        self._most = most
+        self._at: OrderedDict[str, float] = OrderedDict()
+        #: What began until then is worthless whatever its key.
+        self.floor = -inf
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def set(self, key: str, at: float) -> None:
+        """Make what began until then worthless."""
+        self._at[key] = max(at, self._at.get(key, at))
+        self._at.move_to_end(key)
+        oldest = self._now() - self._max_age
+        while self._at:
+            first, at = next(iter(self._at.items()))
+            if at >= oldest and len(self._at) <= self._most:
+                break
+            del self._at[first]
+            if at >= oldest:
+                self.floor = max(self.floor, at)
+
+    def drop(self, key: str) -> None:
+        """Forget a mark whose work another one does."""
+        self._at.pop(key, None)
+
+    def at(self, key: str) -> float:
+        """Give the moment until which what began is worthless."""
+        return max(self._at.get(key, -inf), self.floor)
+
+
+class Revocations:
+    """
+    Which logins and sessions are not to be believed.
+
+    Args:
+        now: gives the seconds since the epoch.
+        login_age: seconds for which a login is good.
+        session_age: seconds for which a session is.
+        max_marks: most users, sessions and logins that are remembered, each.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        login_age: float,
+        session_age: float,
+        max_marks: int = MAX_MARKS,
+    ) -> None:
+        self._now = now
+        # A little longer, for cookies of machines whose clocks are ahead.
+        self._users = _Marks(now, login_age + 120, max_marks)
+        self._logins = _Marks(now, login_age + 120, max_marks)
+        self._sessions = _Marks(now, session_age + 120, max_marks)
+        # Who keeps logging in and out must not fill the memory of all.
+        self._logins_of: OrderedDict[str, list[str]] = OrderedDict()
+
+    def revoke_user(self, user_id: str) -> None:
+        """Make all logins of a user worthless that there are now."""
+        self._logins_of.pop(user_id, None)
+        # No earlier than a login that was made in this very moment.
+        self._users.set(user_id, self.beginning(user_id))
+
+    def revoke_session(self, session_id: str) -> None:
+        """Make a session worthless, and the logins that were made in it."""
+        self._sessions.set(session_id, self._now())
+
+    def revoke_login(self, credential: Credential) -> None:
+        """Make one login worthless, in every copy of its cookie, sealed when ever."""
+        self._logins.set(credential.id, max(self._now(), credential.since))
+        logins = self._logins_of.setdefault(credential.user_id, [])
+        self._logins_of.move_to_end(credential.user_id)
+        if credential.id not in logins:
+            logins.append(credential.id)
+        if len(logins) > MAX_LOGINS:
+            first = logins.pop(0)
+            self._users.set(credential.user_id, self._logins.at(first))
+            self._logins.drop(first)
+        while len(self._logins_of) > len(self._logins):
+            # Their marks went, each in its time.
+            self._logins_of.popitem(last=False)
+
+    def covers(self, credential: Credential) -> bool:
+        """Tell whether a login is worthless."""
+        since = credential.since
+        session_id = credential.session_id
+        return (
+            since <= self._users.at(credential.user_id)
+            or since <= self._logins.at(credential.id)
+            or (session_id is not None and since <= self._sessions.at(session_id))
+        )
+
+    def covers_session(self, session_id: str, sealed: float) -> bool:
+        """Tell whether a session is worthless whose cookie was sealed then."""
+        return sealed <= self._sessions.at(session_id)
+
+    def beginning(self, user_id: str) -> float:
+        """Give the moment at which a login that is made now begins."""
+        marks = (self._users.at(user_id), self._logins.floor, self._sessions.floor)
+        return max(self._now(), max(marks) + _TICK)

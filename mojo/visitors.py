@@ -1,0 +1,159 @@
+"""
+The service's half about visitors: who is here, and what happens to their logins.
+
+What is here may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from mojo.credential import Credential
+from mojo.sessions.cookies import VisitorCookies, user_key
+from mojo.sessions.registry import Login, Registry, Visitor
+from mojo.sessions.stores import Sender, sender_of
+from mojo.socketio.server import SocketServer
+from mojo.socketio.threads import run_in_reactor
+
+#: What ``on_logout`` is told when a user or a session was revoked.
+REVOKED = "revoked"
+
+
+class Visitors:
+    """Methods of `MojoService` about visitors."""
+
+    reactor: Any
+    cookies: VisitorCookies
+    _sockets: SocketServer
+    _registry: Registry
+
+    @property
+    def current_sessions(self) -> Mapping[str, Visitor]:
+        """The visitors who are here, by session id; read-only, safe to iterate."""
+        return self._registry.visitors
+
+    @property
+    def logged_in_sessions(self) -> Mapping[str, Login]:
+        """The logins that are here, by user id; read-only, safe to iterate."""
+        return self._registry.logins
+
+    def session(self, session_id: str) -> Visitor:
+        """Give a visitor to send to, here or not."""
+        return self._registry.session(session_id)
+
+    def user(self, user_id: str | int) -> Login:
+        """Give a login to send to, here or not."""
+        return self._registry.user(user_id)
+
+    def log_out(
+        self,
+        session_id: str | None,
+        user_id: str | int | None = None,
+        *,
+        reason: str = "logout",
+        keep: str | int | None = None,
+    ) -> None:
+        """
+        Take their logins from the connections of one visitor; see also `revoke`.
+
+        Args:
+            session_id: the visitor; ``None`` for none.
+            user_id: a login, for connections that came with it and without a
+                ``session_id`` cookie; ``None`` for none.
+            reason: what the handlers' ``on_logout`` is told.
+            keep: a login that stays.
+        """
+        run_in_reactor(
+            self.reactor,
+            partial(
+                self._sockets.log_out,
+                session_id,
+                None if user_id is None else user_key(user_id),
+                reason,
+                keep=None if keep is None else user_key(keep),
+            ),
+        )
+
+    def revoke(
+        self,
+        *,
+        user_id: str | int | None = None,
+        session_id: str | None = None,
+        reason: str = REVOKED,
+    ) -> None:
+        """
+        Make worthless what a user or a session has of cookies and tokens, and end it at once.
+
+        Whoever comes with one of them is anonymous from now on; who logs in anew is not
+        concerned.  Live connections lose the login and their ``on_logout`` is called; those
+        of a session are closed as well, since the session is no good either.
+
+        Args:
+            user_id: a user, in every browser and on every device.
+            session_id: a visitor's session, with the logins that were made in it.
+            reason: what the handlers' ``on_logout`` is told.
+        Raises:
+            TypeError: neither is given.
+        """
+        if user_id is None and session_id is None:
+            raise TypeError("revoke() takes a user_id or a session_id")
+        key = None if user_id is None else user_key(user_id)
+        run_in_reactor(self.reactor, self._revoke, key, session_id, reason)
+
+    def _revoke(self, user_id: str | None, session_id: str | None, reason: str) -> None:
+        # First what they could come back with, then who is here.
+        if user_id is not None:
+            self.cookies.revocations.revoke_user(user_id)
+        if session_id is not None:
+            self.cookies.revocations.revoke_session(session_id)
+        if user_id is not None:
+            self._sockets.end_user(user_id, reason)
+        if session_id is not None:
+            self._sockets.end_session(session_id, reason)
+
+    def user_changed(self, user_id: str | int) -> None:
+        """
+        Let the user's connections load the user anew, after a change of roles for example.
+
+        Where a class is guarded by ``@require`` or ``@login_required``, whoever may not be
+        there any more is disconnected at once.
+        """
+        run_in_reactor(self.reactor, self._sockets.user_changed, user_key(user_id))
+
+    # -- for pages, of the visitor who asks for them ------------------------------
+
+    def end_login(self, credential: Credential, reason: str) -> None:
+        """Make one login worthless, in every copy of its cookie, and end it at once."""
+        self.cookies.revocations.revoke_login(credential)
+        self._sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
+
+    def adopt_login(self, session_id: str, credential: Credential) -> None:
+        """Let a visitor's connections, which have that user's login, live by a newer one."""
+        self._sockets.adopt_login(session_id, credential)
+
+    def renew_login(self, credential: Credential) -> None:
+        """Let connections live on with a login whose cookie was sealed anew."""
+        self._sockets.logins.renew(credential)
+
+    def move_visitor(self, former: str, session_id: str, sender: Sender) -> None:
+        """
+        Give a visitor another session id, with the connections.
+
+        Args:
+            former: the id that the visitor had.
+            session_id: the new one.
+            sender: where the request came from that changed it.  A connection from
+                elsewhere may be of somebody who planted the former id: it is closed, and
+                comes back with the cookie that it has.
+        """
+        run_in_reactor(
+            self.reactor,
+            partial(
+                self._sockets.move_visitor,
+                former,
+                session_id,
+                lambda handshake: sender_of(handshake) == sender,
+            ),
+        )
