@@ -42,7 +42,8 @@ setup(
         # The arguments of events, checked by annotations: @event(validate=True).
         "validation": ["pydantic>=2.13,<3"],
         # Bearer tokens in a client's auth: LOGIN_FROM = [BearerToken(...)].
-        "jwt": ["PyJWT[crypto]>=2.10"],
+        # Before 2.12 a token could name what we must understand, and was good all the same.
+        "jwt": ["PyJWT[crypto]>=2.12"],
         "test": [
             "msgpack>=1.1",
             "pytest>=8",
@@ -52,7 +53,7 @@ setup(
             # They make the logins that mojo.auth reads.
             "Django>=5.2",
             "Flask>=3.1",
-            "PyJWT[crypto]>=2.10",
+            "PyJWT[crypto]>=2.12",
             "tornado>=6.5",
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],

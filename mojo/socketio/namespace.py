@@ -355,7 +355,7 @@ class Namespace:
 
 def _admission(handler_class: HandlerClass) -> Sequence[Middleware]:
     """Give the middleware that asks the guards of a class, before any other."""
-    return (lambda handler: handler.admit(),) if handler_class.guards else ()
+    return (lambda handler: handler.ask_guards(),) if handler_class.guards else ()
 
 
 def _identity_of(connection: Connection) -> Identity:

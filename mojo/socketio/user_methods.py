@@ -67,7 +67,7 @@ class UserMethods:
         _refuse_event(self._refusal(guard, await self._load_user()))
         return await settled(call())
 
-    async def admit(self) -> None:
+    async def ask_guards(self) -> None:
         """
         Ask the guards of the class, before ``on_open`` is called.
 
@@ -85,7 +85,7 @@ class UserMethods:
         self._loaded = None
         self._changes += 1
         if self.guards:
-            Deferred.fromCoroutine(self.admit()).addErrback(self._not_admitted)
+            Deferred.fromCoroutine(self.ask_guards()).addErrback(self._not_admitted)
 
     def _not_admitted(self, failure: Failure) -> None:
         if failure.check(ConnectionRefused) is None:

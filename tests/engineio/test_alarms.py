@@ -36,6 +36,14 @@ class AlarmsTests(SynchronousTestCase):
         self.clock.pump([5, 5, 10, 10])
         self.assertEqual(self.rung, [("b", 5), ("a", 30)])
 
+    def test_moved_together(self) -> None:
+        """A moment that was moved away from is nobody's, also when another's is the same."""
+        self.alarms.set("a", 10)
+        self.alarms.set("a", 30)
+        self.alarms.set("b", 10)
+        self.clock.pump([10, 20])
+        self.assertEqual(self.rung, [("b", 10), ("a", 30)])
+
     def test_stopped(self) -> None:
         """Nothing is left of one that was stopped, not even the timer."""
         self.alarms.set("a", 10)

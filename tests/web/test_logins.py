@@ -499,6 +499,26 @@ class OtherLoginsTests(LoginsTestCase):
         server.advance(1)
         self.assertEqual(server.connect(auth=self.token(server)).handler.user_id, "ada")
 
+    def test_token_of_one_who_went(self) -> None:
+        """Nothing is left of a connection's own login."""
+        server = self.serve(LOGIN_FROM=[BearerToken(SECRET)])
+        for leave in ("disconnect", "vanish"):
+            client = server.connect(auth=self.token(server))
+            getattr(client, leave)()
+            logins = server.service._sockets.logins
+            self.assertEqual((len(logins), len(logins._alarms)), (0, 0), leave)
+
+    def test_away_with_a_token(self) -> None:
+        """Nor of a client that is away when its user is revoked, whatever it comes back with."""
+        server = self.serve(LOGIN_FROM=[BearerToken(SECRET)], SOCKET_IO={"recovery": {}})
+        client = server.connect(auth=self.token(server))
+        pid = client.handler.connection.comeback.pid
+        client.vanish()
+        server.service.revoke(user_id="ada")
+        server.advance(1)
+        handler = server.connect(auth={**self.token(server), "pid": pid}).handler
+        self.assertEqual((handler.user_id, handler.recovered), ("ada", False))
+
     def test_recovery_asks_again(self) -> None:
         """A token that ran out meanwhile is not who was there before."""
         server = self.serve(LOGIN_FROM=[BearerToken(SECRET)], SOCKET_IO={"recovery": {}})
