@@ -1,5 +1,6 @@
 // One scenario: `node run.mjs <scenario> <address of the server>`.
 
+import * as logins from "./logins.mjs";
 import * as scenarios from "./scenarios.mjs";
 import * as slow from "./slow.mjs";
 import * as visitors from "./visitors.mjs";
@@ -8,7 +9,7 @@ import * as words from "./words.mjs";
 const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
-  await { scenarios, slow, visitors, words }[module][scenario](base, ...rest);
+  await { logins, scenarios, slow, visitors, words }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

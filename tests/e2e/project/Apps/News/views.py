@@ -41,7 +41,7 @@ class Login(Page):
 
 class Logout(Page):
     def post(self):
-        self.logout()
+        self.logout(everywhere=self.get_argument("everywhere", "") == "yes")
         self.write("out")
 
 
