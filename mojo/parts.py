@@ -12,7 +12,6 @@ from mojo.engineio.handshake import Cookies, Identify, Identity
 from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
 from mojo.project.app import App
 from mojo.secret_files import new_secret, read_secrets
-from mojo.sessions.cookie_store import CookieStore
 from mojo.sessions.cookies import VisitorCookies
 from mojo.sessions.memory_store import MemoryStore
 from mojo.sessions.signer import CookieSigner, Signer, weakness_of
@@ -79,6 +78,7 @@ def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> Ses
     Raises:
         SettingsError: there is no such store.
     """
+    # Stores are imported where they are named: who has no Redis need not wait for it.
     store = settings.session_store
     if store == "memory":
         return MemoryStore(
@@ -88,9 +88,10 @@ def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> Ses
             max_bytes=settings.session_memory,
         )
     if store == "cookie":
+        from mojo.sessions.cookie_store import CookieStore  # noqa: PLC0415
+
         return CookieStore(cookies, settings.session_max_size)
     if isinstance(store, str) and "://" in store:
-        # Here, since whoever has no Redis need not wait for what speaks to it.
         from mojo.sessions.redis_store import RedisStore  # noqa: PLC0415
 
         return RedisStore.at(

@@ -23,6 +23,7 @@ from twisted.web.server import Request
 from mojo.engineio.origins import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
+from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
 from mojo.listening import Listening
 from mojo.parts import (
@@ -51,6 +52,7 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
 from mojo.stats import ServiceStats
 from mojo.visitors import Visitors
+from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
 
 _log = Logger()
@@ -132,6 +134,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self._sockets.logins.from_auth = self.cookies.from_auth
         self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
         self.stats.setServiceParent(self)
+        WarmUp(reactor, load_autobahn).setServiceParent(self)
         store = make_store(settings, reactor, self.cookies)
         self.session_keeper = SessionKeeper(store, reactor)
         self._live_sessions = LiveSessions(self.session_keeper, reactor)

@@ -39,6 +39,7 @@ FLOORS = (
         "mojo.parts",
         "mojo.visitors",
         "mojo.stats",
+        "mojo.warm_up",
         "mojo.socket_handlers",
         "mojo",
     ),

@@ -11,13 +11,15 @@ frame a common one, or Autobahn's.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mojo.engineio.stats import EngineStats
-from mojo.engineio.transports.autobahn_protocol import AutobahnFactory, AutobahnProtocol
 from mojo.engineio.transports.gathering import Gathering
 from mojo.engineio.transports.masking import unmask
 from mojo.engineio.versions import FIN_BINARY, FIN_TEXT
+
+if TYPE_CHECKING:
+    from mojo.engineio.transports.autobahn_protocol import AutobahnFactory, AutobahnProtocol
 
 
 class ReaderHost(Protocol):
@@ -26,13 +28,15 @@ class ReaderHost(Protocol):
 
     Attributes:
         max_payload: most bytes of a message.
-        autobahn: makes Autobahn's state machines.
         stats: counts what comes.
     """
 
     max_payload: int
-    autobahn: AutobahnFactory
     stats: EngineStats
+
+    @property
+    def autobahn(self) -> AutobahnFactory:
+        """What makes Autobahn's state machines."""
 
 
 class FrameReader:

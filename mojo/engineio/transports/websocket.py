@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -22,7 +22,6 @@ from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.stats import EngineStats
-from mojo.engineio.transports.autobahn_protocol import AutobahnFactory
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.frame_reader import FrameReader
@@ -32,6 +31,9 @@ from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import PacketError
+
+if TYPE_CHECKING:
+    from mojo.engineio.transports.autobahn_protocol import AutobahnFactory
 
 _CLOSE_CODES = {
     CloseReason.SERVER_SHUTTING_DOWN: 1001,  # going away
@@ -284,19 +286,30 @@ class WebSocketFactory:
 
     Attributes:
         connections: how many sockets are open, that of a closed session among them.
-        autobahn: makes Autobahn's state machines.
     """
 
     def __init__(self, clock: IReactorTime, options: EngineOptions, stats: EngineStats) -> None:
         self.stats = stats
         self.max_payload = options.max_payload
         self.deflate = read_options(options.per_message_deflate)
-        self.autobahn = AutobahnFactory(clock, options)
+        self._clock = clock
+        self._options = options
+        self._autobahn: AutobahnFactory | None = None
         self.connections = 0
         #: Connections that were sent a Close frame, until they are gone.
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
         )
+        if self.deflate is not None:
+            # Each client may need it, from its opening handshake on.
+            load_autobahn()
+
+    @property
+    def autobahn(self) -> AutobahnFactory:
+        """What makes Autobahn's state machines; see `load_autobahn`."""
+        if self._autobahn is None:
+            self._autobahn = load_autobahn()(self._clock, self._options)
+        return self._autobahn
 
     def accept(
         self,
@@ -318,6 +331,18 @@ class WebSocketFactory:
         transport = WebSocketTransport(self, owner, version)
         transport.open(exchange, headers)
         return transport
+
+
+def load_autobahn() -> type[AutobahnFactory]:
+    """
+    Import Autobahn, if it was not yet.
+
+    That takes a third of the time in which a server starts, for what common frames do not need.  A
+    server imports it a moment after its start, in a thread, so that no client waits for it.
+    """
+    from mojo.engineio.transports.autobahn_protocol import AutobahnFactory  # noqa: PLC0415
+
+    return AutobahnFactory
 
 
 def _abort(transport: WebSocketTransport) -> None:
