@@ -23,11 +23,10 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from mojo.engineio.deadlines import Deadlines
-from mojo.engineio.exchange import Exchange
+from mojo.engineio.exchange import Exchange, Upload, WebUpload
 from mojo.engineio.forms import read_form
 from mojo.engineio.plain import KnownHead, PlainExchange, PlainMount, read_plain
 from mojo.engineio.proxies import address_of
-from mojo.engineio.terms import Terms, read_terms
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.errors import EngineError, HeadTooLongError, PayloadTooLongError, RemoteError
 
@@ -51,12 +50,12 @@ class Mount(Protocol):
 
     max_body: int
 
-    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
+    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
         """
         Note that the headers of a POST are in, and that it has a body.
 
         Args:
-            terms: what its query says.
+            upload: who asks, and for what.
         Returns:
             What to call when it was answered, or has broken off.
         Raises:
@@ -119,10 +118,10 @@ class EngineRequest(Request):
             RemoteError: see `Mount.upload_begins`.
         """
         try:
-            terms = read_terms(uri)
+            upload = WebUpload(self, uri)
         except EngineError:
             return  # which `Mount.serve` will say again
-        self._upload_ended = mount.upload_begins(terms)
+        self._upload_ended = mount.upload_begins(upload)
         self.upload_announced = self._upload_ended is not None
         self.notifyFinish().addErrback(lambda _: self._end_upload())
 

@@ -26,7 +26,28 @@ NO_FIELDS = AnswerFields(())
 Judge = Callable[[bytes, Fields, str, bool], Asker]
 
 
-class Exchange(Protocol):
+class Upload(Protocol):
+    """A request whose headers are in, when its body may be yet to come."""
+
+    @property
+    def terms(self) -> Terms:
+        """
+        What its query says; read once.
+
+        Raises:
+            EngineError: see `read_terms`.
+        """
+
+    def asker(self, judge: Judge) -> Asker:
+        """
+        Tell who is asking.
+
+        Raises:
+            EngineError: the headers are malformed.
+        """
+
+
+class Exchange(Upload, Protocol):
     """
     A request that is to be answered once, unless its client leaves before.
 
@@ -58,25 +79,8 @@ class Exchange(Protocol):
     def transport_address(self) -> str:
         """See above."""
 
-    @property
-    def terms(self) -> Terms:
-        """
-        What its query says; read once.
-
-        Raises:
-            EngineError: see `read_terms`.
-        """
-
     def read_head(self) -> Fields:
         """Read the header fields, for what is rarely asked of them."""
-
-    def asker(self, judge: Judge) -> Asker:
-        """
-        Tell who is asking.
-
-        Raises:
-            EngineError: the headers are malformed.
-        """
 
     def read_body(self, limit: int) -> bytes:
         """Give the body, or its first ``limit`` bytes."""
@@ -93,6 +97,34 @@ class Exchange(Protocol):
             body: all of it.
             coding: how it was compressed, if it was.
         """
+
+
+class WebUpload:
+    """
+    An `Upload` by way of twisted.web.
+
+    Args:
+        request: one whose headers are in.
+        uri: its target, which it is told later.
+    """
+
+    def __init__(self, request: Request, uri: bytes) -> None:
+        self._request = request
+        self.terms = read_terms(uri)
+
+    def asker(self, judge: Judge) -> Asker:
+        """See `Upload`."""
+        return _ask(self._request, judge)
+
+
+def _head_of(request: Request) -> bytes:
+    return write_head(request.requestHeaders.getAllRawHeaders())
+
+
+def _ask(request: Request, judge: Judge) -> Asker:
+    head = _head_of(request)
+    address = address_of(request.getClientAddress())
+    return judge(head, read_fields(head), address, bool(request.isSecure()))
 
 
 class WebExchange:
@@ -132,18 +164,13 @@ class WebExchange:
             self._terms = read_terms(self.uri)
         return self._terms
 
-    def _head(self) -> bytes:
-        return write_head(self._request.requestHeaders.getAllRawHeaders())
-
     def read_head(self) -> Fields:
         """See `Exchange`."""
-        return read_fields(self._head())
+        return read_fields(_head_of(self._request))
 
     def asker(self, judge: Judge) -> Asker:
         """See `Exchange`."""
-        head = self._head()
-        secure = bool(self._request.isSecure())
-        return judge(head, read_fields(head), self.transport_address, secure)
+        return _ask(self._request, judge)
 
     def read_body(self, limit: int) -> bytes:
         """See `Exchange`."""

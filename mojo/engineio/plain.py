@@ -24,11 +24,10 @@ from twisted.web.http import RESPONSES
 
 from mojo.engineio.answers import AnswerFields
 from mojo.engineio.asker import Asker
-from mojo.engineio.exchange import NO_FIELDS, Exchange, Judge
+from mojo.engineio.exchange import NO_FIELDS, Exchange, Judge, Upload
 from mojo.engineio.head import Fields, read_fields
 from mojo.engineio.terms import Terms, read_terms
 from mojo.engineio.transports.sending import write_now
-from mojo.errors import EngineError
 
 #: Bytes of the longest head that is read here; twisted.web reads twice as much.
 _MAX_HEAD = 8192
@@ -56,7 +55,7 @@ class PlainMount(Protocol):
 
     max_body: int
 
-    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
+    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
         """See `mojo.engineio.channel.Mount`."""
 
     def serve(self, exchange: Exchange, /) -> None:
@@ -286,11 +285,7 @@ class PlainExchange:
             RemoteError: the request is refused, and the connection shall end.
         """
         if self._body:
-            try:
-                terms = self.terms
-            except EngineError:
-                return  # which `Mount.serve` will say again
-            ended = self._head.mount.upload_begins(terms)
+            ended = self._head.mount.upload_begins(self)
             if ended is not None:
                 self.upload_announced = True
                 self.when_over = lambda exchange, broke_off: ended()

@@ -21,7 +21,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from mojo.engineio import jsonp
 from mojo.engineio.admission import ask_for_id, ask_whether_allowed, is_asked
 from mojo.engineio.asker import Asker, Askers
-from mojo.engineio.exchange import Exchange, WebExchange
+from mojo.engineio.exchange import Exchange, Upload, WebExchange
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.response_headers import ResponseHeaders
@@ -75,8 +75,7 @@ class EngineResource(Resource):
         try:
             asker = exchange.asker(self._askers.judge)
             terms = exchange.terms
-            if asker.origin is None and terms.script is not None:
-                asker = self._askers.of_script(asker)
+            asker = self._asker_of(exchange)
             asker.check_origin()
             exchange.fields = asker.answer_fields
             if exchange.method == b"OPTIONS":
@@ -98,7 +97,7 @@ class EngineResource(Resource):
         self.engine.abort()
         self._websockets.closing.expire_all()
 
-    def upload_begins(self, terms: Terms) -> Callable[[], None] | None:
+    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
         """
         Note that a POST's headers are in, when its body may be yet to come.
 
@@ -108,7 +107,14 @@ class EngineResource(Resource):
         Raises:
             EngineError: another POST of that session is under way; it has failed.
         """
-        session = None if terms.sid is None else self.engine.sessions.get(terms.sid)
+        try:
+            asker = self._asker_of(upload)
+            asker.check_origin()
+            session, _ = self._find(b"POST", asker, upload.terms)
+        except Exception:
+            # Whatever it is, `serve` meets it again, and answers.  Only what may have to do with
+            # a session may count as its POST: a second one ends it.
+            return None
         transport = session.transport if session is not None else None
         if not isinstance(transport, PollingTransport):
             return None
@@ -117,12 +123,35 @@ class EngineResource(Resource):
 
     # -- one request --------------------------------------------------------
 
+    def _asker_of(self, asked: Upload) -> Asker:
+        asker = asked.asker(self._askers.judge)
+        if asker.origin is None and asked.terms.script is not None:
+            asker = self._askers.of_script(asker)
+        return asker
+
     def _serve(self, exchange: Exchange, asker: Asker, terms: Terms) -> None:
+        session, version = self._find(exchange.method, asker, terms)
+        if asker.is_upgrade:
+            check_upgrade(exchange)
+            self._serve_websocket(exchange, asker, session, version)
+        else:
+            self._serve_polling(exchange, asker, terms, session, version)
+
+    def _find(
+        self, method: bytes, asker: Asker, terms: Terms
+    ) -> tuple[EngineSession | None, Version]:
+        """
+        Find the session that a request is for, if it has one, and the version that it speaks.
+
+        Raises:
+            EngineError: it is none that could have to do with a session, or it is somebody
+                else's.
+        """
         name = terms.transport
         if name not in self.engine.options.transports:
             raise EngineError(EngineErrorCode.UNKNOWN_TRANSPORT)
         session = self.engine.find(terms.sid) if terms.sid is not None else None
-        if session is None and exchange.method != b"GET":
+        if session is None and method != b"GET":
             raise EngineError(EngineErrorCode.BAD_HANDSHAKE_METHOD)
         if (name == "websocket") is not asker.is_upgrade:
             raise EngineError(
@@ -135,11 +164,7 @@ class EngineResource(Resource):
                     EngineErrorCode.BAD_REQUEST, detail="the session speaks another EIO"
                 )
             asker.check_owner(session.handshake, self.engine.identify)
-        if asker.is_upgrade:
-            check_upgrade(exchange)
-            self._serve_websocket(exchange, asker, session, version)
-        else:
-            self._serve_polling(exchange, asker, terms, session, version)
+        return session, version
 
     def _version_of(self, terms: Terms) -> Version:
         """

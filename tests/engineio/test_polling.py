@@ -5,6 +5,7 @@ import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.engineio.handshake import Identity
 from mojo.engineio.packet import message
 from mojo.testing.http import http_request
 from tests.engineio.endpoint import POLLING, WEBSOCKET, Endpoint
@@ -224,6 +225,50 @@ class OverlapTests(SynchronousTestCase):
         first.send(b"a")
         self.assertEqual(first.answer().status, 400)
         self.assertEqual(self.endpoint.log, [("closed", "transport error")])
+
+    def test_of_somebody_else(self) -> None:
+        """Who knows the ``sid`` and is not the visitor can end nothing, by a GET or a POST."""
+        endpoint = Endpoint(
+            identify=lambda cookies: Identity(cookies.get("session_id", (None,))[0])
+        )
+        uri = endpoint.open_polling(Cookie="session_id=ada")
+        post = f"POST {uri} HTTP/1.1\r\nHost: example.com\r\nContent-Length: 2\r\n"
+        plain, other = f"{post}\r\n".encode(), f"{post}Cookie: session_id=eve\r\n\r\n".encode()
+        first = endpoint.wire()
+        first.send(f"{post}Cookie: session_id=ada\r\n\r\n4".encode())
+        for spy in (endpoint.wire(address="203.0.113.66"), endpoint.wire()):
+            # Whole, in one piece; in pieces; and as a GET beside one that waits.
+            spy.send(other + b"4x")
+            self.assertEqual(spy.answer().status, 403)
+            spy.send(other[:90])
+            spy.send(other[90:])
+            self.assertIsNone(spy.answer())
+            spy.send(b"4x")
+            self.assertEqual(spy.answer().status, 403)
+        spy = endpoint.wire(address="203.0.113.66")
+        spy.send(plain + b"4x")
+        self.assertEqual(spy.answer().status, 403)
+        waiting = endpoint.wire()
+        waiting.get(uri, Cookie="session_id=ada")
+        self.assertEqual(endpoint.get(uri, Cookie="session_id=eve").status, 403)
+        first.send(b"a")
+        self.assertEqual(first.answer().text, "ok")
+        self.assertEqual(endpoint.log, ["a"])
+
+    def test_post_that_is_refused(self) -> None:
+        """It is no second one: of another version, of a page that may not, with a wrong name."""
+        first = self.endpoint.wire()
+        first.send(f"POST {self.uri} HTTP/1.1\r\nContent-Length: 2\r\n\r\n4".encode())
+        for uri, headers in (
+            (self.uri.replace("EIO=4", "EIO=3"), {}),
+            (self.uri.replace("polling", "websocket"), {}),
+            (self.uri.replace("polling", "pigeon"), {}),
+            (self.uri, {"Origin": "https://evil.example"}),
+        ):
+            self.assertIn(self.endpoint.post(uri, b"4x", **headers).status, (400, 403))
+        first.send(b"a")
+        self.assertEqual(first.answer().text, "ok")
+        self.assertEqual(self.endpoint.log, ["a"])
 
     def test_aborted_post(self) -> None:
         """A POST that breaks off is over: the next one is no second one."""
