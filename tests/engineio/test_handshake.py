@@ -219,6 +219,12 @@ class CookieTests(SynchronousTestCase):
         cookies = read_cookies(["", ";;", "novalue; =x; a==; b=c=d ;"])
         self.assertEqual(dict(cookies), {"a": ("=",), "b": ("c=d",)})
 
+    def test_white_space(self) -> None:
+        """What only Python takes for white space is part of the name: it is another cookie's."""
+        for character in "\x85\xa0\x1c\x1f\x0b\x0c":
+            cookies = read_cookies([f"\t a=1 ; {character}a=2"])
+            self.assertEqual(dict(cookies), {"a": ("1",), f"{character}a": ("2",)})
+
     def test_long_header_in_linear_time(self) -> None:
         """64 KB of quotes, backslashes and doubles (tornado CVE-2024-52804)."""
         began = time.process_time()
