@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 from mojo.errors import LocalError
+from mojo.heap import keep_freed_memory
 from mojo.project.loader import Project, load_project
 from mojo.service import MojoService
 from mojo.settings import parse_override
@@ -75,6 +76,8 @@ def makeService(options: Options, reactor: Any = None) -> MojoService:
     # twistd opens the ports after this, perhaps as a daemon: an exception there is told
     # to whoever started it, with a traceback unless we see to it.
     sys.excepthook = _excepthook
+    # The process is ours, here and only here.
+    keep_freed_memory()
     try:
         return MojoService.from_project(
             reactor, options.project, endpoints=options["listen"] or None

@@ -27,6 +27,7 @@ FLOORS = (
         "mojo.users",
         "mojo.credential",
         "mojo.dotted",
+        "mojo.heap",
     ),
     ("mojo.engineio", "mojo.redis"),
     ("mojo.socketio",),

@@ -7,12 +7,13 @@ What breaks RFC 6455 is in `tests.engineio.test_websocket`, cut at every positio
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.transports.frames import mask_frame
-from mojo.engineio.transports.gathering import Gathering
+from mojo.engineio.transports.gathering import gather
 from mojo.engineio.transports.masking import portable_in_place, unmask, unmask_in_place
 from mojo.testing.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, client_frame
 from tests.engineio.endpoint import Endpoint
@@ -28,10 +29,31 @@ class MaskingTests(SynchronousTestCase):
             masked = bytes(byte ^ MASK[index % 4] for index, byte in enumerate(plain))
             self.assertEqual(unmask(masked, MASK), plain)
             for in_place in (unmask_in_place, portable_in_place):
-                data = bytearray(b"head" + masked)
-                in_place(data, 4, MASK)
-                self.assertEqual(data, b"head" + plain)
+                data = bytearray(b"head" + masked + b"tail")
+                with memoryview(data) as whole, whole[4:-4] as part:
+                    in_place(part, MASK)
+                self.assertEqual(data, b"head" + plain + b"tail")
                 data += b"it can still grow"
+
+    def test_somebody_has_it_too(self) -> None:
+        """Bytes that somebody else has are not changed under his hands."""
+        for size in (400, 401, 70_000):
+            masked = (MASK * size)[:size]
+            also = [masked]
+            self.assertEqual(unmask(masked, MASK), bytes(size))
+            self.assertEqual(unmask(b"".join(also), MASK), bytes(size))
+            self.assertEqual(also, [(MASK * size)[:size]])
+
+    def test_no_copy(self) -> None:
+        """A long payload that nobody else has stays where it is."""
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        pieces = [b"x" * 500_000, b"y" * 500_000]
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        unmask(b"".join(pieces), MASK)
+        _, peak = tracemalloc.get_traced_memory()
+        self.assertLess(peak - before, 1_100_000)
 
     def test_leading_zeros(self) -> None:
         """A payload that begins with zeros keeps its length."""
@@ -45,7 +67,7 @@ class GatheringTests(SynchronousTestCase):
             for first in (0x81, 0x82):
                 frame = mask_frame(first, payload, MASK)
                 head = len(frame) - len(payload)
-                gathering = Gathering(first, len(payload), MASK)
+                gathering = gather(first, len(payload), MASK)
                 for start in range(head, len(frame), 997):
                     self.assertEqual(gathering.as_sent(), frame[:start])
                     gathering.add(frame[start : start + 997])
@@ -55,9 +77,27 @@ class GatheringTests(SynchronousTestCase):
 
     def test_announced_is_not_allocated(self) -> None:
         """A head that promises a megabyte costs no megabyte."""
-        gathering = Gathering(0x82, 1_000_000, MASK)
-        gathering.add(b"x")
-        self.assertLess(gathering._data.__sizeof__(), 1000)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for first in (0x81, 0x82):
+            before, _ = tracemalloc.get_traced_memory()
+            gathering = gather(first, 1_000_000, bytes(4))
+            gathering.add(b"xy")
+            after, _ = tracemalloc.get_traced_memory()
+            self.assertLess(after - before, 2000)
+
+    def test_byte_by_byte(self) -> None:
+        """However small the pieces are, what has come costs about its own size."""
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for first in (0x81, 0x82):
+            before, _ = tracemalloc.get_traced_memory()
+            gathering = gather(first, 50_000, bytes(4))
+            for index in range(50_000):
+                gathering.add(b"%c" % (index & 127))
+            after, _ = tracemalloc.get_traced_memory()
+            self.assertLess(after - before, 150_000)
+            self.assertEqual(len(gathering.message()), 50_000)
 
 
 class CommonFrameTests(SynchronousTestCase):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from mojo.engineio.stats import EngineStats
-from mojo.engineio.transports.gathering import Gathering
+from mojo.engineio.transports.gathering import Gathering, gather
 from mojo.engineio.transports.masking import unmask
 from mojo.engineio.versions import FIN_BINARY, FIN_TEXT
 
@@ -116,7 +116,7 @@ class FrameReader:
             payload_end = payload_start + size
             mask = data[mask_start:payload_start]
             if payload_end > end:
-                self._gathering = Gathering(first, size, mask)
+                self._gathering = gather(first, size, mask)
                 if payload_start < end:
                     self._gather(self._gathering, data[payload_start:])
                 return

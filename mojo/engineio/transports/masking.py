@@ -10,25 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
+from io import BytesIO
 
 # Up to here one XOR of two long integers is the quickest: for 80 bytes 0.9 µs, in place of
 # 1.5 by the other ways here and some 5 by Autobahn's own masker.
 _SHORT = 400
 
-InPlace = Callable[[bytearray, int, bytes], None]
+InPlace = Callable[[memoryview, bytes], None]
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:
-    """Give the payload of a complete frame."""
+    """
+    Give the payload of a frame; masking is the same.
+
+    A long one that nobody else has a name for is changed where it is: `BytesIO` lends its bytes to
+    be written to, and gives them out again, and makes a copy only of what somebody else has
+    too.  For a megabyte that is 0.1 ms, and with a `bytearray` in between 0.3.
+    """
     size = len(payload)
     if size <= _SHORT:
         repeated = (mask * ((size >> 2) + 1))[:size]
         return (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
             size, "big"
         )
-    data = bytearray(payload)
-    unmask_in_place(data, 0, mask)
-    return bytes(data)
+    box = BytesIO(payload)
+    del payload  # or it would be somebody's: ours
+    with box.getbuffer() as data:
+        unmask_in_place(data, mask)
+    return box.getvalue()
 
 
 def rotate(mask: bytes, count: int) -> bytes:
@@ -42,11 +51,10 @@ def _table(key: int) -> bytes:
     return bytes(byte ^ key for byte in range(256))
 
 
-def portable_in_place(data: bytearray, start: int, mask: bytes) -> None:
-    """Unmask the end of some data, with nothing but Python's own: 1.7 ms for a megabyte."""
+def portable_in_place(data: memoryview, mask: bytes) -> None:
+    """Unmask some data, with nothing but Python's own: 1.7 ms for a megabyte."""
     for index, key in enumerate(mask):
-        where = slice(start + index, None, 4)
-        data[where] = data[where].translate(_table(key))
+        data[index::4] = data[index::4].tobytes().translate(_table(key))
 
 
 def _native() -> InPlace | None:
@@ -60,20 +68,21 @@ def _native() -> InPlace | None:
         native = import_module("_nvx_xormasker")
         ffi, lib = native.ffi, native.lib
 
-        def in_place(data: bytearray, start: int, mask: bytes) -> None:
+        def in_place(data: memoryview, mask: bytes) -> None:
             masker = lib.nvx_xormask_new(mask)
             try:
-                # An object that holds the buffer must not outlive the call: nobody could
-                # add to the data.
-                with memoryview(data) as whole, whole[start:] as end, ffi.from_buffer(end) as raw:
-                    lib.nvx_xormask_process(masker, raw, len(end))
+                # An object that holds the data must not outlive the call.
+                with ffi.from_buffer(data) as raw:
+                    lib.nvx_xormask_process(masker, raw, len(data))
             finally:
                 lib.nvx_xormask_free(masker)
 
         for size in (1, 3, 64, 1001):
             data, expected = bytearray(range(250)) * 5, bytearray(range(250)) * 5
-            in_place(data, len(data) - size, b"\x01\x80\xff\x33")
-            portable_in_place(expected, len(data) - size, b"\x01\x80\xff\x33")
+            with memoryview(data) as whole, whole[:size] as part:
+                in_place(part, b"\x01\x80\xff\x33")
+            with memoryview(expected) as whole, whole[:size] as part:
+                portable_in_place(part, b"\x01\x80\xff\x33")
             if data != expected:
                 return None
     except Exception:
@@ -82,5 +91,5 @@ def _native() -> InPlace | None:
     return in_place
 
 
-#: Unmask the end of some data from an index on.
+#: Unmask some data.
 unmask_in_place: InPlace = _native() or portable_in_place
