@@ -46,6 +46,9 @@ class _Marks:
     def __len__(self) -> int:
         return len(self._at)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._at
+
     def set(self, key: str, at: float) -> None:
         """Make what began until then worthless."""
         self._at[key] = max(at, self._at.get(key, at))
@@ -87,6 +90,7 @@ class Revocations:
         max_marks: int = MAX_MARKS,
     ) -> None:
         self._now = now
+        self._latest = -inf
         # A little longer, for cookies of machines whose clocks are ahead.
         self._users = _Marks(now, login_age + 120, max_marks)
         self._logins = _Marks(now, login_age + 120, max_marks)
@@ -102,11 +106,11 @@ class Revocations:
 
     def revoke_session(self, session_id: str) -> None:
         """Make a session worthless, and the logins that were made in it."""
-        self._sessions.set(session_id, self._now())
+        self._sessions.set(session_id, self._moment())
 
     def revoke_login(self, credential: Credential) -> None:
         """Make one login worthless, in every copy of its cookie, sealed when ever."""
-        self._logins.set(credential.id, max(self._now(), credential.since))
+        self._logins.set(credential.id, max(self._moment(), credential.since))
         logins = self._logins_of.setdefault(credential.user_id, [])
         self._logins_of.move_to_end(credential.user_id)
         if credential.id not in logins:
@@ -126,14 +130,26 @@ class Revocations:
         return (
             since <= self._users.at(credential.user_id)
             or since <= self._logins.at(credential.id)
-            or (session_id is not None and since <= self._sessions.at(session_id))
+            or (session_id is not None and self.covers_session(session_id, since))
         )
 
-    def covers_session(self, session_id: str, sealed: float) -> bool:
-        """Tell whether a session is worthless whose cookie was sealed then."""
-        return sealed <= self._sessions.at(session_id)
+    def covers_session(self, session_id: str, at: float) -> bool:
+        """
+        Tell whether a session is worthless.
+
+        Args:
+            session_id: its id, which nobody is given again: whatever the clock was when its
+                cookie was sealed, it stays worthless.
+            at: when that was, for sessions whose revocation had to be forgotten.
+        """
+        return session_id in self._sessions or at <= self._sessions.floor
 
     def beginning(self, user_id: str) -> float:
         """Give the moment at which a login that is made now begins."""
         marks = (self._users.at(user_id), self._logins.floor, self._sessions.floor)
-        return max(self._now(), max(marks) + _TICK)
+        return max(self._moment(), max(marks) + _TICK)
+
+    def _moment(self) -> float:
+        """Give the time, which stands still while a clock that was put back catches up."""
+        self._latest = max(self._latest, self._now())
+        return self._latest

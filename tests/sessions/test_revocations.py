@@ -76,6 +76,22 @@ class RevocationsTests(SynchronousTestCase):
         self.assertTrue(self.revocations.covers_session("s", NOW))
         self.assertFalse(self.revocations.covers_session("t", NOW))
 
+    def test_session_and_a_clock_that_was_put_back(self) -> None:
+        """What was sealed and made by the former time is no better for it."""
+        login = self.login(session_id="s")
+        self.now -= 10
+        self.revocations.revoke_session("s")
+        self.assertTrue(self.revocations.covers_session("s", NOW))
+        self.assertTrue(self.revocations.covers(login))
+
+    def test_user_and_a_clock_that_was_put_back(self) -> None:
+        """Who logged in before is out, and who does afterwards is in."""
+        before = self.login()
+        self.now -= 3600
+        self.revocations.revoke_user("ada")
+        self.assertTrue(self.revocations.covers(before))
+        self.assertFalse(self.revocations.covers(self.login(login="2")))
+
     def test_forgotten_in_time(self) -> None:
         """A mark goes when no cookie of its time can be good."""
         self.revocations.revoke_user("ada")
