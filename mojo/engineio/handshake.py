@@ -151,6 +151,11 @@ class Handshake(Facts):
         self.issued = issued
         self.protocol = protocol
 
+    @property
+    def identity(self) -> Identity:
+        """Who the visitor is."""
+        return Identity(self.session_id, self.user_id, self.credential)
+
     def moved(self, session_id: str) -> Handshake:
         """Give the same for a visitor who has another id by now."""
         other = copy(self)

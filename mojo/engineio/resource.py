@@ -22,6 +22,7 @@ from mojo.engineio import jsonp
 from mojo.engineio.admission import ask_for_id, ask_whether_allowed, is_asked
 from mojo.engineio.asker import Asker, Askers
 from mojo.engineio.exchange import Exchange, Upload, WebExchange
+from mojo.engineio.handshake import Handshake
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
 from mojo.engineio.response_headers import ResponseHeaders
@@ -304,24 +305,30 @@ class EngineResource(Resource):
     ) -> None:
         """Open a session, if the application allows it, which may take its time."""
         engine = self.engine
-        handshake = asker.handshake(
-            exchange.uri, engine.identify, engine.clock.seconds(), version.number
-        )
+        began = engine.clock.seconds()
+
+        def handshake() -> Handshake:
+            return asker.handshake(exchange.uri, engine.identify, began, version.number)
+
         if not is_asked(engine.options):
-            begin(engine.new_session(handshake))
+            begin(engine.new_session(handshake()))
             return
 
-        async def ask() -> None:
+        async def ask(facts: Handshake) -> None:
             try:
-                await ask_whether_allowed(engine.options, handshake)
-                eid = await ask_for_id(engine.options, handshake)
+                await ask_whether_allowed(engine.options, facts)
+                eid = await ask_for_id(engine.options, facts)
                 if not exchange.over:
-                    begin(engine.new_session(handshake, eid))
+                    # The login may have ended while the application made up its mind, and
+                    # nobody was here yet to lose it.
+                    now = handshake()
+                    begin(engine.new_session(facts if now.identity == facts.identity else now, eid))
             except RemoteError as exc:
                 if not exchange.over:
                     self._refuse(exchange, exc, asker)
 
-        Deferred.fromCoroutine(ask()).addErrback(lambda failure: self._break(exchange, failure))
+        asking = Deferred.fromCoroutine(ask(handshake()))
+        asking.addErrback(lambda failure: self._break(exchange, failure))
 
     def _open_polling(
         self,

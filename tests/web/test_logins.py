@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jwt
 from tornado.web import create_signed_value
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoRequestHandler, MojoSocketHandler
@@ -81,6 +82,9 @@ class LoginsTestCase(SynchronousTestCase):
 
     def user(self, browser: Browser) -> str:
         return browser.get("/").text.split(" ")[1]
+
+    def session(self, browser: Browser) -> str:
+        return browser.get("/").text.split(" ")[0]
 
 
 class ReplayTests(LoginsTestCase):
@@ -220,6 +224,30 @@ class EverywhereTests(LoginsTestCase):
         self.assertEqual(self.user(other), "ada")
         self.assertNotEqual(browser.get("/").text.split(" ")[0], session_id)
 
+    def test_while_the_app_decides(self) -> None:
+        """Whoever is being asked about by ``allow_request`` comes in as who it is by then."""
+        decisions: list[Deferred] = []
+
+        def decide(handshake):
+            decisions.append(Deferred())
+            return decisions[-1]
+
+        server = self.serve(SOCKET_IO={"allow_request": decide})
+        ends = (
+            lambda browser: server.service.revoke(user_id="ada"),
+            lambda browser: browser.post("/logout", {"everywhere": "yes"}),
+            lambda browser: server.service.revoke(session_id=self.session(browser)),
+        )
+        for transport in ("polling", "websocket"):
+            for end in ends:
+                browser = self.browser(server=server)
+                client = server.connect(browser=Browser(server, browser.jar), transport=transport)
+                end(browser)
+                decisions.pop().callback(True)
+                if client.connected:
+                    self.assertIsNone(client.handler.user_id)
+                self.assertEqual(len(server.service.logged_in_sessions), 0)
+
     def test_nothing(self) -> None:
         self.assertRaises(TypeError, self.service.revoke)
 
@@ -267,6 +295,18 @@ class ExpiryTests(LoginsTestCase):
         self.assertEqual([h.logouts for h in handlers], [[], []])
         self.server.advance(1)
         self.assertEqual([h.logouts for h in handlers], [["expired"], ["expired"]])
+
+    def test_copies_of_different_age(self) -> None:
+        """It is one login, whose time is that of the newest copy, whoever came last."""
+        browser = self.browser()
+        old = self.copy(browser)
+        self.server.advance(8 * DAY)
+        self.user(browser)
+        handlers = [self.server.connect(browser=b).handler for b in (browser, old, browser, old)]
+        self.server.advance(TWO_WEEKS - 1)
+        self.assertEqual([h.logouts for h in handlers], [[]] * 4)
+        self.server.advance(1)
+        self.assertEqual([h.logouts for h in handlers], [["expired"]] * 4)
 
     def test_logged_in_again(self) -> None:
         """A new login of the same user takes the place of the one that would run out."""
@@ -488,6 +528,18 @@ class OtherLoginsTests(LoginsTestCase):
         browser = self.browser("bob", server)
         client = server.connect(browser=browser, auth=self.token(server))
         self.assertEqual(client.handler.user_id, "ada")
+
+    def test_token_beside_a_cookie_that_ends(self) -> None:
+        """A page's logout, and another login there, are of the cookie and leave the token."""
+        server = self.serve(LOGIN_FROM=[BearerToken(SECRET)])
+        for uri, fields in (("/logout", {}), ("/login", {"user": "eve"})):
+            browser = self.browser("bob", server)
+            client = server.connect(browser=browser, auth=self.token(server))
+            browser.post(uri, fields)
+            self.assertEqual((client.handler.user_id, client.handler.logouts), ("ada", []))
+            server.service.revoke(user_id="ada")
+            self.assertEqual(client.handler.logouts, ["revoked"])
+            server.advance(1)
 
     def test_revoked_token(self) -> None:
         server = self.serve(LOGIN_FROM=[BearerToken(SECRET)])
