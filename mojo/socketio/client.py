@@ -208,11 +208,17 @@ class Client:
     # -- from the server ----------------------------------------------------
 
     def log_out(self, reason: str) -> None:
-        """Take the login away, from every connection and from those still to come."""
+        """
+        Take the login away, from every connection and from those still to come.
+
+        One that has a login of its own, by a token, keeps that.
+        """
         self.user_id = None
-        self._server.logins.drop(self)
+        logins = self._server.logins
+        logins.drop(self)
         for connection in self.connections:
-            connection.log_out(reason)
+            if connection not in logins:
+                connection.log_out(reason)
 
     def move(self, session_id: str) -> None:
         """Be another visitor's, with every connection and with those still to come."""
