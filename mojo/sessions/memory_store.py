@@ -79,6 +79,7 @@ class MemoryStore:
         if self._version(session_id) != expected:
             return False
         self._put(session_id, stored)
+        self._make_room()
         return True
 
     def move(
@@ -99,6 +100,7 @@ class MemoryStore:
         self._bytes += gone.size
         if stored is not None:
             self._put(other, stored)
+        self._make_room()
         return True
 
     def close(self) -> None:
@@ -117,6 +119,8 @@ class MemoryStore:
         self._forget(self._entries, session_id)
         entry = self._entries[session_id] = _Entry(stored, self._clock.seconds() + self._max_age)
         self._bytes += entry.size
+
+    def _make_room(self) -> None:
         while self._bytes > self._max_bytes and self._moved:
             self._forget(self._moved, next(iter(self._moved)))
         while self._bytes > self._max_bytes and len(self._entries) > 1:

@@ -202,6 +202,7 @@ class MemoryStoreTests(SharedContract, TestCase):
         await self.save(ONE, None)
         for number in range(100):
             await self.move(None, None, f"old{number}")
+        self.assertLessEqual(self.store._bytes, 10_000)
         await self.save(TWO, "v1")
         self.assertEqual(await self.load(), TWO)
         self.assertEqual(self.store.evicted, 0)
