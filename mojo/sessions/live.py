@@ -156,14 +156,15 @@ class LiveSessions:
             _log.info("the changes of a session are saved after all")
 
     def _failed(self, session: Session, failure: Failure) -> None:
-        is_first = session not in self._waiting
+        is_news = session not in self._waiting
         if failure.check(SessionUnavailable):
             self._wait(session)
         else:
             # It will not be better at another time.
             self._waiting.pop(session, None)
             session.forget_changes()
-        if is_first:
+            is_news = True
+        if is_news:
             carrier = session.carrier
             assert isinstance(carrier, ConnectionCarrier)
             carrier.connection.report(failure, "session")

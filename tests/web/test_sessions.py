@@ -14,7 +14,7 @@ from mojo import (
     MojoSessionMixin,
     MojoSocketHandler,
 )
-from mojo.errors import SessionError, SessionTooLargeError
+from mojo.errors import SessionError, SessionTooLargeError, SessionUnavailable
 from mojo.testing import Browser
 from mojo.testing.wire import Wire
 from tests.sessions.breakable import BreakableStore
@@ -536,14 +536,33 @@ class ConnectionTests(SessionTestCase):
         self.clock.advance(5)
         self.handler.session["b"] = 1
         self.turn()
-        from mojo.errors import SessionUnavailable
-
         self.assertEqual(self.chat.seen, [("on_error", "session", SessionUnavailable)])
         self.assertEqual(self.handler.session["a"], 1)
         self.assertFalse(client.closed)
         self.store.down = False
         self.clock.advance(5)
         self.assertEqual(self.data(), {"a": 1, "b": 1})
+
+    def test_lost_after_all(self) -> None:
+        """What was to be tried again, and cannot be saved any more, is told as well."""
+        self.show()
+        self.connect()
+        self.store.down = True
+        self.handler.session["a"] = "x" * 1000
+        self.turn()
+        self.store.down = False
+        self.put("b", "y" * 1500)
+        self.clock.advance(5)
+        self.assertEqual(
+            self.chat.seen,
+            [
+                ("on_error", "session", SessionUnavailable),
+                ("on_error", "session", SessionTooLargeError),
+            ],
+        )
+        self.assertEqual(self.data(), {"b": "y" * 1500})
+        self.assertNotIn("a", self.handler.session)
+        self.assertEqual(len(self.flushLoggedErrors(SessionTooLargeError)), 1)
 
     def test_closed_meanwhile(self) -> None:
         """The write of a client that has gone is made up for too."""
