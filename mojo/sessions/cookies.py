@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -108,8 +108,7 @@ class VisitorCookies:
     def identify(self, cookies: Cookies) -> Identity:
         """Tell who a request's cookies say the visitor is; see `EngineServer`."""
         session = self.open_session(cookies)
-        login = self.open_login(cookies)
-        credential = login.credential if login is not None else self._foreign(cookies)
+        credential = next(self.logins(cookies), None)
         return Identity(
             session.value if session is not None else None,
             credential.user_id if credential is not None else None,
@@ -122,10 +121,16 @@ class VisitorCookies:
         found = (reader.from_auth(auth, now) for reader in self._token_readers)
         return next((c for c in found if c is not None and not self.revocations.covers(c)), None)
 
-    def _foreign(self, cookies: Cookies) -> Credential | None:
+    def logins(self, cookies: Cookies) -> Iterator[Credential]:
+        """Give the logins that a request's cookies say, of which the first one counts."""
+        login = self.open_login(cookies)
+        if login is not None:
+            yield login.credential
         now = self._now()
-        found = (reader.from_cookies(cookies, now) for reader in self._cookie_readers)
-        return next((c for c in found if c is not None and not self.revocations.covers(c)), None)
+        for reader in self._cookie_readers:
+            credential = reader.from_cookies(cookies, now)
+            if credential is not None and not self.revocations.covers(credential):
+                yield credential
 
     # -- each of the cookies ----------------------------------------------------
 

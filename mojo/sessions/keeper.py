@@ -60,8 +60,15 @@ class SessionKeeper:
 
         A browser may not know yet, and send it once more; it will send the new one next.
         """
+        return self.retired_for(session_id) is not None
+
+    def retired_for(self, session_id: str | None) -> float | None:
+        """Tell how many seconds ago an id was given up, if that was a moment ago."""
         since = None if session_id is None else self._retired.get(session_id)
-        return since is not None and since + GRACE_SECONDS > self._clock.seconds()
+        if since is None:
+            return None
+        ago = self._clock.seconds() - since
+        return ago if ago < GRACE_SECONDS else None
 
     async def load(
         self,
@@ -157,8 +164,9 @@ class SessionKeeper:
     # -- within -------------------------------------------------------------
 
     async def _load_record(self, session_id: str, carrier: Carrier) -> Record:
-        if self.is_retired(session_id):
-            raise SessionMoved(self._clock.seconds() - self._retired[session_id])
+        ago = self.retired_for(session_id)
+        if ago is not None:
+            raise SessionMoved(ago)
         if self._store.pages_only:
             return await self._load_cookie(session_id, carrier)
         stored = await self._ask(self._store.load, session_id, carrier)

@@ -19,6 +19,7 @@ from mojo.engineio.alarms import Alarms
 #: What ``on_logout`` is told when a login has run out.
 EXPIRED = "expired"
 
+
 class Holder(Protocol):
     """A client, or a connection with a token of its own."""
 

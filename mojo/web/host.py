@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from mojo.auth.tries import LoginTries
 from mojo.credential import Credential
@@ -20,6 +20,7 @@ from mojo.web.templates import Templates
 class Host(Protocol):
     """The service, as pages see it."""
 
+    reactor: Any
     project_name: str
     settings: Settings
     cookies: VisitorCookies

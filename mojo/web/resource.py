@@ -9,11 +9,13 @@ for the page itself; cookies stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
@@ -32,6 +34,8 @@ _log = Logger()
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _CHANGING = ("POST", "PUT", "DELETE", "PATCH")
+# Seconds for which a browser waits at most before it is told to ask again.
+_LONGEST_PAUSE = 5.0
 _bad_request = ErrorResource(400, "Bad Request")
 
 
@@ -98,6 +102,7 @@ class _Serving:
         self._page = page
         self._handler: MojoRequestHandler | None = None
         self._gone = False
+        self._pausing: Deferred[Any] | None = None
         request.setHeader(b"content-type", b"text/html; charset=UTF-8")
         request.setHeader(b"x-content-type-options", b"nosniff")
         # What the page of an error has of headers, whatever the handler set before it.
@@ -112,7 +117,8 @@ class _Serving:
         try:
             try:
                 await self._call(args, kwargs)
-            except AskAgain:
+            except AskAgain as exc:
+                await self._pause(exc.ago)
                 self._ask_again()
             except Exception as exc:
                 await self._write_error(exc)
@@ -144,18 +150,30 @@ class _Serving:
                         f"{type(result).__name__}: a page is what it gives to write() or render()"
                     )
         except HTTPError:
-            await handler.conclude(crashed=False)
+            await handler.conclude(crashed=False, gone=self._gone)
             raise
         except Exception:
             await self._conclude_crash(handler)
             raise
-        await handler.conclude(crashed=False)
+        await handler.conclude(crashed=False, gone=self._gone)
 
     async def _conclude_crash(self, handler: MojoRequestHandler) -> None:
         try:
-            await handler.conclude(crashed=True)
+            await handler.conclude(crashed=True, gone=self._gone)
         except (HTTPError, AskAgain):
             self._log_failure("failed, and then its login or logout")
+
+    async def _pause(self, ago: float) -> None:
+        """
+        Wait as long again as the browser's cookie has been replaced.
+
+        One that never got the new cookie asks again and again until the former one is an
+        old one: a dozen times, so, and not until it gives up.
+        """
+        if ago > 0 and not self._gone:
+            self._pausing = deferLater(self._host.reactor, min(ago, _LONGEST_PAUSE))
+            with suppress(CancelledError):
+                await self._pausing
 
     def _ask_again(self) -> None:
         handler = self._handler
@@ -237,6 +255,8 @@ class _Serving:
 
     def _client_gone(self, _: Failure) -> None:
         self._gone = True
+        if self._pausing is not None:
+            self._pausing.cancel()
         if self._handler is not None:
             try:
                 self._handler.on_connection_close()

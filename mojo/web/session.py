@@ -17,7 +17,7 @@ from twisted.web.server import Request
 from mojo.credential import Credential
 from mojo.engineio.handshake import Cookies
 from mojo.errors import HTTPError, SessionMoved, SessionUnavailable
-from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, new_session_id
+from mojo.sessions.cookies import SESSION_ID, new_session_id
 from mojo.sessions.data import Session
 from mojo.sessions.stores import Sender
 from mojo.socketio.session_methods import not_loaded
@@ -31,7 +31,14 @@ class AskAgain(Exception):
 
     Nothing is done for the cookie that it sent, which somebody else may know, and nothing
     is taken from a visitor who has another one already or will in a moment.
+
+    Args:
+        ago: how many seconds ago that cookie was replaced.
     """
+
+    def __init__(self, ago: float) -> None:
+        super().__init__(ago)
+        self.ago = ago
 
 
 class PageCarrier:
@@ -162,8 +169,7 @@ class SessionMethods(CookieMethods):
             AskAgain: the browser sent a cookie that was replaced a moment ago.
         """
         super().begin()
-        if self._is_retired():
-            raise AskAgain
+        self._check_retired()
 
     async def ready(self) -> None:
         """
@@ -178,40 +184,47 @@ class SessionMethods(CookieMethods):
                 await self._load()
             except SessionUnavailable as exc:
                 raise self._unavailable(exc) from exc
-            except SessionMoved as exc:
-                if self._is_retired():
-                    raise AskAgain from exc
+            except SessionMoved:
+                self._check_retired()
                 # The browser never learned of the new id: what was kept is not its own.
                 self._begin_session(new_session_id())
                 await self.load_session()
 
-    async def conclude(self, *, crashed: bool) -> None:
+    async def conclude(self, *, crashed: bool, gone: bool) -> None:
         """
         Save what is to be saved before the response is sent.
 
         Args:
             crashed: whether the method failed: what it changed in the session is not
                 saved, but a login or a logout stands.
+            gone: whether the client has left: what was done is saved, but who does not get
+                the cookies of another id, or of a login, has none.
         Raises:
-            HTTPError: it could not be done; a login is then undone.
+            HTTPError: it could not be done; a login is then none.
             AskAgain: another login was faster.
         """
         if crashed and self._session is not None:
             self._session.forget_changes()
+        if gone:
+            self._undo_login()
         try:
             if self._former_id is not None:
                 await self._move()
             elif self._session is not None:
                 await self.mojo.session_keeper.save(self._session)
         except SessionUnavailable as exc:
-            self._keep_id()
+            self._undo_login()
             raise self._unavailable(exc) from exc
         except SessionMoved as exc:
             if self._former_id is None:
                 raise HTTPError(409, str(exc)) from exc
             # Two logins at once: the other was faster, and this one is done once more.
-            self._keep_id()
-            raise AskAgain from exc
+            self._undo_login()
+            raise AskAgain(exc.ago) from exc
+        except Exception:
+            self._undo_login()
+            raise
+        self._login_stands()
 
     # -- within -------------------------------------------------------------
 
@@ -224,6 +237,11 @@ class SessionMethods(CookieMethods):
     def _is_retired(self) -> bool:
         """Tell whether the visitor's cookie was replaced a moment ago."""
         return self.mojo.session_keeper.is_retired(self.session_id)
+
+    def _check_retired(self) -> None:
+        ago = self.mojo.session_keeper.retired_for(self.session_id)
+        if ago is not None:
+            raise AskAgain(ago)
 
     def _begin_session(self, session_id: str) -> None:
         """Give the visitor an id that nobody had before."""
@@ -269,16 +287,18 @@ class SessionMethods(CookieMethods):
         await self.mojo.session_keeper.move(session, session_id, sender.__eq__)
         self._former_id = None
         self._is_new = True
+        # While the visitor's connections are still known by the former id.
+        self._login_stands()
         self.mojo.move_visitor(former, session_id, sender)
 
-    def _keep_id(self) -> None:
+    def _login_stands(self) -> None:
+        """Let a login take effect, where there is one."""
+
+    def _undo_login(self) -> None:
         """Undo what the response would say of a new id, and of a login."""
         if self._former_id is not None:
             self._session_id, self._former_id = self._former_id, None
             self.withdraw_own_cookie(SESSION_ID)
-            if self._user_id is not None:
-                self._user_id = None
-                self.withdraw_own_cookie(LOGGED_IN)
 
     def _unavailable(self, error: SessionUnavailable) -> HTTPError:
         return HTTPError(503, str(error))

@@ -11,7 +11,7 @@ import binascii
 import secrets
 from collections.abc import Sequence
 from inspect import iscoroutine
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
@@ -33,6 +33,14 @@ CSRF_HEADER = b"x-csrf-token"
 _CSRF_MAX_AGE = 30 * 86400.0
 
 
+class _Before(NamedTuple):
+    """Who the visitor was before a login of this request."""
+
+    session_id: str | None
+    user_id: str | None
+    credential: Credential | None
+
+
 class VisitorMethods(SessionMethods):
     """
     Methods of `MojoRequestHandler` about the visitor.
@@ -46,6 +54,8 @@ class VisitorMethods(SessionMethods):
     def __init__(self, mojo: Host, request: Request) -> None:
         super().__init__(mojo, request)
         self._loaded: LoadedUser | None = None
+        # Until it is certain that the response sets the login.
+        self._before: _Before | None = None
         self._csrf_secret: bytes | None = None
 
     def get_current_user(self) -> Any:
@@ -123,31 +133,48 @@ class VisitorMethods(SessionMethods):
         gets another id, which nobody can have known before, and the visitor's connections
         go along.  Those that the visitor has with another login lose it.
 
+        All of it is done before the response is sent, if that gives the browser the cookies.
+
         Args:
             user_id: text or a whole number; checking who it is is yours.
         """
         key = user_key(user_id)
         self._identify()
-        former, former_session, former_user = self._credential, self._session_id, self._user_id
+        before = self._before or _Before(self._session_id, self._user_id, self._credential)
         self._renew_session_id()
         credential = self.mojo.cookies.new_login(key, self._session_id)
-        if former_session is not None:
-            self.mojo.adopt_login(former_session, credential)
-        if former is not None:
+        self._set_login(credential)
+        self._user_id, self._before = key, before
+
+    def _login_stands(self) -> None:
+        before, self._before = self._before, None
+        if before is None or self._credential is None:
+            return
+        if before.session_id is not None:
+            self.mojo.adopt_login(before.session_id, self._credential)
+        if before.credential is not None:
             # After the visitor's own connections have the new one: who else has the former
             # login came with a copy of its cookie.
-            self.mojo.end_login(former, "login changed")
-        self.mojo.log_out(former_session, former_user, reason="login changed", keep=key)
-        self._user_id = key
-        self._set_login(credential)
+            self.mojo.end_login(before.credential, "login changed")
+        self.mojo.log_out(
+            before.session_id, before.user_id, reason="login changed", keep=self._user_id
+        )
+
+    def _undo_login(self) -> None:
+        super()._undo_login()
+        before, self._before = self._before, None
+        if before is not None:
+            self._user_id, self._credential = before.user_id, before.credential
+            self.withdraw_own_cookie(LOGGED_IN)
 
     def logout(self, *, everywhere: bool = False) -> None:
         """
         Log the visitor out, here and on the visitor's live connections.
 
-        The response takes the ``logged_in`` cookie away, and every copy of it is worthless
-        from now on; connections leave ``LOGGED_IN_SESSIONS``, lose their `user_id`, and
-        their ``on_logout`` is called.  The session goes on under another id.
+        The response takes the ``logged_in`` cookie away, and every copy of it, and of whatever
+        else has logged the visitor in by ``LOGIN_FROM``, is worthless from now on;
+        connections leave ``LOGGED_IN_SESSIONS``, lose their `user_id`, and their
+        ``on_logout`` is called.  The session goes on under another id.
 
         Args:
             everywhere: whether the user is logged out of all browsers and devices.
@@ -156,12 +183,13 @@ class VisitorMethods(SessionMethods):
         self.clear_own_cookie(LOGGED_IN)
         if everywhere and self._user_id is not None:
             self.mojo.revoke(user_id=self._user_id, reason="logout")
-        if self._credential is not None:
-            self.mojo.end_login(self._credential, "logout")
+        for credential in self.mojo.cookies.logins(self.cookies):
+            self.mojo.end_login(credential, "logout")
         # Whatever this request's cookies say of it now: a connection may have come with a
         # login that has run out since.
-        self.mojo.log_out(self._session_id, self._user_id, reason="logout")
-        self._user_id = self._credential = None
+        before = self._before or self
+        self.mojo.log_out(self._former_id or self._session_id, before.user_id, reason="logout")
+        self._user_id = self._credential = self._before = None
         if self._session_id is not None:
             self._renew_session_id()
 

@@ -480,8 +480,17 @@ class OtherLoginsTests(LoginsTestCase):
         token = create_signed_value(SECRET, "user", "ada", clock=server.service.cookies._now)
         browser.jar["user"] = token.decode()
         self.assertEqual(self.user(browser), "bob")
-        browser.post("/logout")
-        self.assertEqual(self.user(browser), "ada")
+
+    def test_logout_of_all(self) -> None:
+        """Who logs out is logged out, and not the next one that the cookies say."""
+        readers = [DjangoSession(SECRET), TornadoCookie(SECRET, "user")]
+        server = self.serve(LOGIN_FROM=readers)
+        browser = self.browser("bob", server)
+        now = server.service.cookies._now
+        for user in ("ada", "eve"):
+            browser.jar["user"] = create_signed_value(SECRET, "user", user, clock=now).decode()
+            browser.post("/logout")
+            self.assertEqual(self.user(browser), "None")
 
     def test_revoked(self) -> None:
         """It cannot be taken from the other program, but it is worthless here."""

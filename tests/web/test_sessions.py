@@ -93,7 +93,10 @@ class SessionTestCase(SynchronousTestCase):
             "/own": Own,
             "/back": Backwards,
         }
-        self.chat = remembering(loads_session=True)
+        self.chat = remembering(
+            loads_session=True,
+            on_logout=lambda handler, reason: handler.seen.append(("on_logout", reason)),
+        )
         app = App(
             name="Chat", handler=self.chat, urlpatterns=[*pages.items(), (r"/put/(\w+)", Put)]
         )
@@ -116,6 +119,13 @@ class SessionTestCase(SynchronousTestCase):
     def own(self, page, method="get"):
         self.page = page
         return getattr(self.browser, method)("/own")
+
+    def connect_handler(self) -> MojoSocketHandler:
+        """Connect with the browser's cookies."""
+        headers = {"Cookie": self.browser.cookie_header}
+        WebSocketClient(self, "/ChatSocket/", headers=headers).connect("/")
+        self.chat.seen.clear()
+        return self.chat.handlers[-1]
 
     def data(self) -> dict:
         shown = self.show()
@@ -284,6 +294,43 @@ class DownTests(SessionTestCase):
         self.store.down = False
         self.assertEqual(self.show(), before)
 
+    def test_another_login(self) -> None:
+        """The login that there was is still one, for pages and for connections."""
+        self.browser.post("/login", {"user": "ada"})
+        before = self.show()
+        handler = self.connect_handler()
+        self.store.down = True
+        for user in ("ada", "bob"):
+            self.assertEqual(self.browser.post("/login", {"user": user}).status, 503)
+        self.store.down = False
+        self.assertEqual(self.show(), before)
+        self.assertEqual((handler.user_id, self.chat.seen), ("ada", []))
+
+    def test_login_of_a_first_visit(self) -> None:
+        """Nor is one that needs no other id, if what the page keeps cannot be saved."""
+
+        async def page(handler):
+            handler.login("ada")
+            handler.session["a"] = 1
+            self.store.down = True
+
+        self.assertEqual(self.own(page, "post").status, 503)
+        self.assertNotIn("logged_in", self.browser.jar)
+
+    def test_login_with_too_much(self) -> None:
+        """What two pages together put into a session may be too much for it."""
+        before = self.show()
+
+        async def page(handler):
+            handler.session["a"] = "x" * 1000
+            self.put("b", "y" * 1500, other)
+            handler.login("ada")
+
+        other = Browser(self.service, self.browser.jar)
+        self.assertEqual(self.own(page, "post").status, 500)
+        self.assertEqual(self.show(), {**before, "b": "y" * 1500})
+        self.assertEqual(len(self.flushLoggedErrors(SessionTooLargeError)), 1)
+
     def test_logout(self) -> None:
         """A logout counts in any case."""
         self.browser.post("/login", {"user": "ada"})
@@ -366,6 +413,88 @@ class LoginTests(SessionTestCase):
         self.clock.advance(31)
         shown = self.show(tab)
         self.assertNotIn(shown["id"], (old, self.show()["id"]))
+
+    def test_browser_that_never_got_the_new_one(self) -> None:
+        """It is not sent in circles: each time it waits as long again as it is too late."""
+        self.show()
+        tab = Browser(self.service)
+        tab.jar = dict(self.browser.jar)
+        self.browser.post("/login", {"user": "ada"})
+        self.clock.advance(0.01)
+        statuses: list[int] = []
+        while statuses[-1:] != [200]:
+            answer = tab.ask("GET", "/plain")
+            began = self.clock.seconds()
+            while not answer.answered:
+                self.assertLessEqual(self.clock.seconds(), began + 5)
+                self.clock.advance(0.01)
+            statuses.append(answer.value.status)
+        # Of 0.01 s, 0.02, 0.04 and so on, and five times 5: browsers follow 16 or more.
+        self.assertEqual(statuses, [307] * 14 + [200])
+        self.assertGreaterEqual(self.clock.seconds(), 30)
+
+    def test_browser_that_leaves_meanwhile(self) -> None:
+        """No timer is left of one that is told to wait."""
+        self.show()
+        tab = Browser(self.service)
+        tab.jar = dict(self.browser.jar)
+        self.browser.post("/login", {"user": "ada"})
+        self.clock.advance(3)
+        before = len(self.clock.getDelayedCalls())
+        tab.ask("GET", "/plain")
+        tab.wire.hang_up()
+        self.assertLessEqual(len(self.clock.getDelayedCalls()), before)
+
+    def test_client_that_left(self) -> None:
+        """Who does not get the cookies is not logged in, and keeps what there was."""
+        self.browser.post("/login", {"user": "ada"})
+        self.put("cart", "tea")
+        before = self.show()
+        handler = self.connect_handler()
+        hold: Deferred = Deferred()
+
+        async def page(page):
+            await hold
+            page.session["seen"] = 1
+            page.login("bob")
+
+        self.page = page
+        self.browser.ask("POST", "/own", body=b"")
+        self.browser.wire.hang_up()
+        hold.callback(None)
+        self.assertEqual(self.show(), {**before, "seen": 1})
+        self.assertEqual((handler.user_id, handler.session_id), ("ada", before["id"]))
+        self.assertEqual(self.chat.seen, [])
+
+    def test_client_that_left_at_logout(self) -> None:
+        """It is logged out, and the session that it knows is still its own."""
+        self.browser.post("/login", {"user": "ada"})
+        before = self.show()
+        hold: Deferred = Deferred()
+
+        async def page(page):
+            await hold
+            page.logout()
+
+        self.page = page
+        self.browser.ask("POST", "/own", body=b"")
+        self.browser.wire.hang_up()
+        hold.callback(None)
+        self.assertEqual(self.show(), {**before, "user": None})
+
+    def test_login_and_logout(self) -> None:
+        """Of one request: nobody is logged in, and who was is not either."""
+
+        async def page(page):
+            page.login("bob")
+            page.logout()
+
+        self.browser.post("/login", {"user": "ada"})
+        copy = Browser(self.service, {"logged_in": self.browser.jar["logged_in"]})
+        handler = self.connect_handler()
+        self.own(page, "post")
+        self.assertEqual([self.show(b)["user"] for b in (self.browser, copy)], [None, None])
+        self.assertEqual((handler.user_id, self.chat.seen), (None, [("on_logout", "logout")]))
 
     def test_page_of_another_visitor_meanwhile(self) -> None:
         """A request under way whose session was moved away cannot change it."""
