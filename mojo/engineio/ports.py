@@ -13,12 +13,18 @@ from typing import Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
+from mojo.engineio.flushing import Flushable, FlushQueue
 from mojo.engineio.heartbeat import ClientHeartbeat, Heartbeat
 from mojo.engineio.options import EngineOptions
 from mojo.engineio.packet import Packet
 from mojo.engineio.stats import EngineStats
 
-Session = TypeVar("Session", bound=Hashable)
+
+class Sessionlike(Hashable, Flushable, Protocol):
+    """What a server keeps of its sessions."""
+
+
+Session = TypeVar("Session", bound=Sessionlike)
 
 
 class CloseReason(StrEnum):
@@ -121,10 +127,8 @@ class SessionHost(Protocol[Session]):
     options: EngineOptions
     heartbeat: Heartbeat[Session]
     client_heartbeat: ClientHeartbeat[Session]
+    flushes: FlushQueue[Session]
     stats: EngineStats
-
-    def flush_soon(self, session: Session) -> None:
-        """Call ``session.flush()`` when the reactor's turn ends."""
 
     def linger(self, session: Session) -> None:
         """Give a closing session ``close_timeout`` seconds to end."""

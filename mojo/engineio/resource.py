@@ -59,7 +59,9 @@ class EngineResource(Resource):
         super().__init__()
         self.engine = engine
         self.max_body = engine.options.max_payload
-        self._websockets = WebSocketFactory(engine.clock, engine.options, engine.stats)
+        self._websockets = WebSocketFactory(
+            engine.clock, engine.options, engine.stats, engine.flushes
+        )
         self._askers = Askers(engine.origins, engine.proxies)
         self._headers = ResponseHeaders(engine.options)
         self._told_of_eio3 = False

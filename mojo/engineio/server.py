@@ -14,6 +14,7 @@ from types import MappingProxyType
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.deadlines import Deadlines
+from mojo.engineio.flushing import FlushQueue
 from mojo.engineio.handshake import (
     Handshake,
     Identify,
@@ -74,10 +75,10 @@ class EngineServer:
         self.client_heartbeat: ClientHeartbeat[EngineSession] = ClientHeartbeat(
             clock, self.options.ping_interval, self.options.ping_timeout, _heartbeat_lost
         )
+        self.flushes: FlushQueue[EngineSession] = FlushQueue(clock)
         self._receiver = receiver
         self._new_id = new_id
         self._sessions: dict[str, EngineSession] = {}
-        self._unflushed: list[EngineSession] = []
         self._lingering: Deadlines[EngineSession] = Deadlines(
             clock, self.options.close_timeout, _linger_expired
         )
@@ -156,17 +157,6 @@ class EngineServer:
 
     # -- SessionHost --------------------------------------------------------
 
-    def flush_soon(self, session: EngineSession) -> None:
-        """
-        Flush a session when the reactor's turn ends.
-
-        Whatever a turn sends to one client leaves in one write, and a waiting GET
-        takes all of it rather than the first packet.
-        """
-        if not self._unflushed:
-            self.clock.callLater(0, self._flush_all)
-        self._unflushed.append(session)
-
     def linger(self, session: EngineSession) -> None:
         """Give a closing session ``close_timeout`` seconds to end."""
         self._lingering.start(session)
@@ -176,11 +166,6 @@ class EngineServer:
         self._lingering.stop(session)
         self._greetings.stop(session)
         self._sessions.pop(session.eid, None)
-
-    def _flush_all(self) -> None:
-        sessions, self._unflushed = self._unflushed, []
-        for session in sessions:
-            session.flush()
 
 
 def _heartbeat_lost(session: EngineSession) -> None:

@@ -182,7 +182,7 @@ class EngineSession:
             self._relieve(len(packets))
         if not self._flush_pending:
             self._flush_pending = True
-            self._host.flush_soon(self)
+            self._host.flushes.add(self)
 
     def close(self, reason: CloseReason = CloseReason.FORCED_CLOSE) -> None:
         """
@@ -253,7 +253,7 @@ class EngineSession:
         self._outbox.put_first(packet)
         if not self._flush_pending:
             self._flush_pending = True
-            self._host.flush_soon(self)
+            self._host.flushes.add(self)
 
     def flush(self) -> None:
         """Hand the transport what it can take, and see what that changes."""

@@ -27,14 +27,14 @@ class OutletTests(SynchronousTestCase):
 
     def test_straight_through(self) -> None:
         """What the transport has room for is not kept."""
-        self.outlet.write([b"abc", b"def"], 6)
+        self.outlet.send([b"abc", b"def"], 6)
         self.assertEqual((self.transport.written, self.outlet.unsent), (b"abcdef", 0))
 
     def test_long(self) -> None:
         """A long piece goes chunk by chunk, two of which the transport holds at most."""
         data = bytes(range(256)) * 1024  # four chunks
         self.transport.stalled = True
-        self.outlet.write([data], len(data))
+        self.outlet.send([data], len(data))
         self.assertEqual(len(self.transport.waiting), 2 * CHUNK)
         self.assertEqual((self.outlet.full, self.outlet.unsent), (True, 2 * CHUNK))
         self.transport.take(CHUNK)
@@ -48,15 +48,15 @@ class OutletTests(SynchronousTestCase):
     def test_order(self) -> None:
         """What comes later waits behind what waits, however short it is."""
         self.transport.stalled = True
-        self.outlet.write([b"a" * 3 * CHUNK], 3 * CHUNK)
-        self.outlet.write([b"b", b"c"], 2)
+        self.outlet.send([b"a" * 3 * CHUNK], 3 * CHUNK)
+        self.outlet.send([b"b", b"c"], 2)
         self.transport.catch_up()
         self.assertEqual(self.transport.written, b"a" * 3 * CHUNK + b"bc")
 
     def test_finish_at_once(self) -> None:
         """A transport that holds much closes when it has sent it: nobody is asked for more."""
         self.transport.stalled = True
-        self.outlet.write([b"a" * 2 * CHUNK], 2 * CHUNK)
+        self.outlet.send([b"a" * 2 * CHUNK], 2 * CHUNK)
         self.outlet.finish(self.transport.loseConnection)
         self.assertIsNone(self.transport.producer)
         self.assertTrue(self.transport.disconnecting)
@@ -64,7 +64,7 @@ class OutletTests(SynchronousTestCase):
     def test_finish_later(self) -> None:
         """The end comes after all that waits."""
         self.transport.stalled = True
-        self.outlet.write([b"a" * 4 * CHUNK], 4 * CHUNK)
+        self.outlet.send([b"a" * 4 * CHUNK], 4 * CHUNK)
         self.outlet.finish(self.transport.loseConnection)
         self.assertFalse(self.transport.disconnecting)
         self.transport.catch_up()

@@ -183,21 +183,21 @@ class OutletTests(SocketTestCase):
 
     def test_one_call(self) -> None:
         """What a turn sends is one `send`, and is with the client at once."""
-        self.outlet.write([b"a", b"b", b"c"], 3)
+        self.outlet.send([b"a", b"b", b"c"], 3)
         self.assertEqual(self.socket.calls, [("send", 3)])
         self.assertEqual(self.client.recv(10), b"abc")
 
     def test_long(self) -> None:
         """What is longer than a chunk is one call too, in its pieces."""
-        self.outlet.write([b"head", b"x" * CHUNK], CHUNK + 4)
+        self.outlet.send([b"head", b"x" * CHUNK], CHUNK + 4)
         self.assertEqual(self.socket.calls, [("sendmsg", CHUNK + 4)])
         self.assertEqual(self.outlet.unsent, 0)
 
     def test_nothing_is_passed(self) -> None:
         """Neither by what is short nor by what is long."""
         self.transport.write(b"a")
-        self.outlet.write([b"b"], 1)
-        self.outlet.write([b"c" * (CHUNK + 1)], CHUNK + 1)
+        self.outlet.send([b"b"], 1)
+        self.outlet.send([b"c" * (CHUNK + 1)], CHUNK + 1)
         self.assertEqual(self.socket.calls, [])
         self.transport.doWrite()
         self.assertEqual(self.client.recv(3), b"abc")
@@ -211,8 +211,8 @@ class OutletTests(SocketTestCase):
         """
         frames = [bytes((number,)) * 1_000_003 for number in range(40)]
         for frame in frames:
-            self.outlet.write([frame[:10], frame[10:]], len(frame))
-        self.outlet.write([b"end"], 3)
+            self.outlet.send([frame[:10], frame[10:]], len(frame))
+        self.outlet.send([b"end"], 3)
         self.assertTrue(self.outlet.full)
         held = len(self.transport.dataBuffer) + self.transport._tempDataLen
         self.assertTrue(CHUNK <= held <= 2 * CHUNK, held)
@@ -222,7 +222,7 @@ class OutletTests(SocketTestCase):
         self.assertEqual(received, b"".join(frames) + b"end")
         self.assertEqual(received[:taken], b"".join(frames)[:taken])
         self.assertEqual((self.outlet.unsent, self.outlet.full), (0, False))
-        self.outlet.write([b"again"], 5)
+        self.outlet.send([b"again"], 5)
         self.assertEqual(self.client.recv(10), b"again")
 
     @inlineCallbacks
@@ -230,15 +230,15 @@ class OutletTests(SocketTestCase):
         """The protocol hears of it from the reactor, and nothing is kept for it."""
         self.client.close()
         for _ in range(5):
-            self.outlet.write([b"x" * 3 * CHUNK], 3 * CHUNK)
-        self.outlet.write([b"x"], 1)
+            self.outlet.send([b"x" * 3 * CHUNK], 3 * CHUNK)
+        self.outlet.send([b"x"], 1)
         yield self.lost
 
     @inlineCallbacks
     def test_finish(self):
         """The end comes after what was sent, and after what was not."""
         for size in (1, 30_000_000):
-            self.outlet.write([b"x" * size], size)
+            self.outlet.send([b"x" * size], size)
         self.outlet.finish(self.transport.loseConnection)
         received = yield self.receive(30_000_001)
         self.assertEqual(len(received), 30_000_001)

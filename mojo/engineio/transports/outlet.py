@@ -45,7 +45,7 @@ class Outlet:
         self.full = False
         self.unsent = 0
 
-    def write(self, pieces: Sequence[bytes], size: int) -> None:
+    def send(self, pieces: Sequence[bytes], size: int) -> None:
         """
         Write some bytes.
 

@@ -45,7 +45,7 @@ def write_now(transport: Any, data: bytes) -> None:
 
 def send(transport: Any, data: bytes) -> None:
     """Write to a transport that passed `can_send`; see `write_now`."""
-    if _is_clear(transport):
+    if is_clear(transport):
         try:
             sent = transport.socket.send(data)
         except OSError:
@@ -68,7 +68,7 @@ def send_some(transport: Any, pieces: Iterable[memoryview]) -> int:
     Returns:
         How many bytes it took; the rest is the caller's.
     """
-    if not _is_clear(transport):
+    if not is_clear(transport):
         return 0
     try:
         taken: int = transport.socket.sendmsg(list(islice(pieces, _MOST_PIECES)))
@@ -77,7 +77,8 @@ def send_some(transport: Any, pieces: Iterable[memoryview]) -> int:
     return taken
 
 
-def _is_clear(transport: Any) -> bool:
+def is_clear(transport: Any) -> bool:
+    """Tell whether nothing waits in a transport that passed `can_send`."""
     # What is still written after `loseConnection` or a half-close Twisted sends or drops; the
     # kernel does the same.
     return not (

@@ -13,11 +13,12 @@ from twisted.protocols.policies import ProtocolWrapper
 
 from mojo.engineio.channel import EngineChannel
 from mojo.engineio.exchange import Exchange
+from mojo.engineio.transports.poller import Poller
 
 
-def take_over(exchange: Exchange, protocol: Any) -> bytes:
+def take_over(exchange: Exchange, protocol: Any, poller: Poller) -> bytes:
     """
-    Put the WebSocket in the HTTP channel's place on its transport.
+    Put the WebSocket in the HTTP channel's place on its transport, or on a `Descriptor`.
 
     Returns:
         What the client sent while its request was waiting for an answer, which is the
@@ -35,6 +36,11 @@ def take_over(exchange: Exchange, protocol: Any) -> bytes:
     # The channel paused the transport while it served this request, and it is told
     # when the transport's buffer fills; both are ours to do now.
     transport.unregisterProducer()
+    descriptor = poller.adopt(transport, protocol)
+    if descriptor is not None:
+        protocol.makeConnection(descriptor)
+        descriptor.resumeProducing()
+        return early
     if isinstance(transport, ProtocolWrapper):
         transport.wrappedProtocol = protocol
     elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):

@@ -24,10 +24,12 @@ from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.stats import EngineStats
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
+from mojo.engineio.transports.descriptor import Descriptor
 from mojo.engineio.transports.frame_reader import FrameReader
 from mojo.engineio.transports.frames import framer_of
 from mojo.engineio.transports.opening import compression_offers, opening_response
 from mojo.engineio.transports.outlet import CHUNK, Outlet
+from mojo.engineio.transports.poller import Batches, Poller
 from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import PacketError
@@ -85,7 +87,7 @@ class WebSocketTransport(FrameReader):
         self.version = version
         self.early = b""
         self.transport: Any
-        self._outlet: Outlet
+        self._outlet: Outlet | Descriptor
         self._frame = framer_of(version)
         self._reported = False
         self._lost = False
@@ -120,7 +122,7 @@ class WebSocketTransport(FrameReader):
             if size >= CHUNK:
                 break
         self._host.stats.bytes_sent += size
-        self._outlet.write(frames, size)
+        self._outlet.send(frames, size)
         return len(frames)
 
     def close(self, reason: CloseReason) -> None:
@@ -168,8 +170,8 @@ class WebSocketTransport(FrameReader):
                 # It unpacks, so it stays.
                 self._autobahn = self._host.autobahn.begin(self, compression)
         response = opening_response(exchange, headers, extension)
-        self.early = take_over(exchange, self)
-        self._outlet.write([response], len(response))
+        self.early = take_over(exchange, self, self._host.poller)
+        self._outlet.send([response], len(response))
 
     def read_early(self) -> None:
         """Read what came before the owner was ready for it."""
@@ -185,9 +187,15 @@ class WebSocketTransport(FrameReader):
 
     def resumeProducing(self) -> None:
         """Go on: the client has read what was written."""
+        assert isinstance(self._outlet, Outlet)
         self._outlet.resume()
-        self._paused_by_peer = False
-        self._adjust_reading()
+        self.taken()
+
+    def taken(self) -> None:
+        """Go on: the client has read something of what waited; see `Descriptor`."""
+        if self._paused_by_peer and not self._outlet.full:
+            self._paused_by_peer = False
+            self._adjust_reading()
         self.owner.transport_ready()
 
     def stopProducing(self) -> None:
@@ -204,7 +212,7 @@ class WebSocketTransport(FrameReader):
     def makeConnection(self, transport: Any) -> None:
         """Begin."""
         self.transport = transport
-        self._outlet = Outlet(transport)
+        self._outlet = transport if type(transport) is Descriptor else Outlet(transport)
         self._host.connections += 1
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -249,7 +257,7 @@ class WebSocketTransport(FrameReader):
         It is always an answer.  A client that pings and does not read would fill our
         memory with pongs, so it is not read until it does.
         """
-        self._outlet.write([data], len(data))
+        self._outlet.send([data], len(data))
         if self._outlet.full:
             self._paused_by_peer = True
             self._adjust_reading()
@@ -260,7 +268,7 @@ class WebSocketTransport(FrameReader):
             self.transport.abortConnection()
         else:
             self._outlet.finish(self.transport.loseConnection)
-            if self._outlet.full:
+            if self._outlet.full or self._outlet.unsent:
                 self._host.closing.start(self)
 
     def broken(self, detail: str) -> None:
@@ -283,15 +291,20 @@ class WebSocketFactory:
         clock: for the closing handshake.
         options: the server's.
         stats: the server's.
+        batches: who is told that frames are read, and that they were.
 
     Attributes:
         connections: how many sockets are open, that of a closed session among them.
+        poller: watches the sockets that are not Twisted's any more.
     """
 
-    def __init__(self, clock: IReactorTime, options: EngineOptions, stats: EngineStats) -> None:
+    def __init__(
+        self, clock: IReactorTime, options: EngineOptions, stats: EngineStats, batches: Batches
+    ) -> None:
         self.stats = stats
         self.max_payload = options.max_payload
         self.deflate = read_options(options.per_message_deflate)
+        self.poller = Poller(batches)
         self._clock = clock
         self._options = options
         self._autobahn: AutobahnFactory | None = None

@@ -1,0 +1,173 @@
+"""
+Who watches the sockets of `Descriptor`: an epoll of our own, inside Twisted's reactor.
+
+The reactor sees one file descriptor that is readable when something is to be done, whatever
+it has inside itself (epoll, poll, select, asyncio).  A batch of events is then done in one loop,
+without a logging context for each, and what the batch sends leaves at its end.  What must not
+break: an
+exception is logged and ends its own connection and no other, a batch is bounded, so
+that everybody else has a turn too, and who was closed in a batch hears no more in it.
+
+Only Linux has epoll.  Elsewhere, and for whatever is not plain TCP, Twisted's own transport
+stays.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import ILoggingContext, IReactorFDSet, IReadDescriptor
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mojo.engineio.transports.descriptor import Descriptor, User
+from mojo.engineio.transports.sending import can_send, is_clear
+
+_log = Logger()
+
+# Most events of a batch: about 5 ms.
+_MOST_EVENTS = 256
+
+
+class Batches(Protocol):
+    """Who is told of a batch."""
+
+    def hold(self) -> None:
+        """It begins."""
+
+    def release(self) -> None:
+        """It ends."""
+
+
+@implementer(IReadDescriptor, ILoggingContext)
+class Poller:
+    """
+    Watches the connections that it adopted.
+
+    Args:
+        batches: see `Batches`.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+        self._descriptors: dict[int, Descriptor] = {}
+        self._reactor: Any = None
+        self._epoll: select.epoll
+
+    def __len__(self) -> int:
+        return len(self._descriptors)
+
+    # -- connections ----------------------------------------------------------
+
+    def adopt(self, transport: Any, user: User) -> Descriptor | None:
+        """
+        Take the socket of one of Twisted's transports, of which nothing stays.
+
+        Args:
+            transport: the transport, without a producer.
+            user: what the connection is for from now on.
+        Returns:
+            The connection, which is not read yet; ``None``, if the transport must stay: it is
+            not plain TCP, something waits in it, or there is no epoll.
+        """
+        if not hasattr(select, "epoll") or not can_send(transport) or not is_clear(transport):
+            return None
+        reactor = transport.reactor
+        if self._reactor is None and IReactorFDSet.providedBy(reactor):
+            self._reactor = reactor
+            self._epoll = select.epoll()
+        if self._reactor is not reactor:
+            return None
+        # While it has its number, by which the reactor knows it.
+        transport.stopReading()
+        transport.stopWriting()
+        sock = transport.socket
+        sock = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        sock.setblocking(False)
+        descriptor = Descriptor(sock, self, user)
+        transport.connected = 0
+        transport.protocol = _Remains(descriptor)
+        if not self._descriptors:
+            reactor.addReader(self)
+        self._descriptors[descriptor.fd] = descriptor
+        return descriptor
+
+    def watch(self, descriptor: Descriptor, before: int, wanted: int) -> None:
+        """Tell of other events than before; see `Watcher`."""
+        # Not watched at all for nothing: epoll tells of errors unasked.
+        if not wanted:
+            self._epoll.unregister(descriptor.fd)
+        elif before:
+            self._epoll.modify(descriptor.fd, wanted)
+        else:
+            self._epoll.register(descriptor.fd, wanted)
+
+    def later(self, function: Callable[[Failure], object], reason: Failure) -> None:
+        """Call a function when the turn is over; see `Watcher`."""
+        self._reactor.callLater(0, function, reason)
+
+    def forget(self, descriptor: Descriptor) -> None:
+        """Tell of nothing any more; see `Watcher`."""
+        del self._descriptors[descriptor.fd]
+        if not self._descriptors:
+            self._reactor.removeReader(self)
+
+    # -- from the reactor -------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Give what the reactor is to watch."""
+        return self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        """Name what the log says during a batch."""
+        return "mojo"
+
+    def doRead(self) -> None:
+        """Do a batch of what can be done."""
+        descriptors = self._descriptors
+        self._batches.hold()
+        try:
+            for fd, events in self._epoll.poll(0, _MOST_EVENTS):
+                descriptor = descriptors.get(fd)
+                if descriptor is None:
+                    continue  # closed in this batch
+                try:
+                    descriptor.ready(events)
+                except BaseException:
+                    # Whatever it is, the reactor would take it for the poller's own end.
+                    _end(descriptor, Failure())
+        finally:
+            self._batches.release()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """End every connection: the reactor has stopped."""
+        for descriptor in list(self._descriptors.values()):
+            descriptor.connectionLost(reason)
+
+
+def _end(descriptor: Descriptor, failure: Failure) -> None:
+    _log.failure("a connection failed", failure)
+    try:
+        descriptor.connectionLost(failure)
+    except BaseException:
+        _log.failure("the end of a connection failed")
+
+
+class _Remains(TwistedProtocol):
+    """
+    What Twisted's transport is left with.
+
+    It hears of an end only if what made the WebSocket raised: then the connection ends.
+    """
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """End the connection."""
+        self._descriptor.connectionLost(reason)
