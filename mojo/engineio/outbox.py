@@ -40,6 +40,7 @@ class Outbox:
     Args:
         options: ``max_buffered`` and ``overflow``.
         stats: counts what leaves, and what is dropped.
+        main: where what is dropped here is counted, for one that is beside another.
 
     Attributes:
         packets: what waits; changed by the methods here and by nobody else.
@@ -51,6 +52,7 @@ class Outbox:
     __slots__ = (
         "_begun",
         "_handing_over",
+        "_main",
         "_options",
         "_stats",
         "_watermark",
@@ -60,12 +62,15 @@ class Outbox:
         "size",
     )
 
-    def __init__(self, options: EngineOptions, stats: EngineStats) -> None:
+    def __init__(
+        self, options: EngineOptions, stats: EngineStats, main: Outbox | None = None
+    ) -> None:
         self.packets: list[Packet] = []
         self.size = 0
         self.dropped = 0
         self._options = options
         self._stats = stats
+        self._main = main
         self._watermark = min(_WATERMARK, options.max_buffered // 2)
         # How many of the first packets are the rest of something that is half sent.
         self._begun = 0
@@ -131,7 +136,7 @@ class Outbox:
 
     def count_dropped(self, count: int = 1) -> None:
         """Count messages that the client could not take."""
-        self.dropped += count
+        (self._main or self).dropped += count
         self._stats.dropped += count
 
     def overflows(self, newest: int, unsent: int) -> bool:

@@ -28,6 +28,8 @@ class PacketType(IntEnum):
     NOOP = 6
 
 
+#: What stands between the packets of a long-polling payload.
+SEPARATOR = "\x1e"
 #: Bytes that a packet counts for beside its data: about what its objects cost, so that
 #: a million empty messages are not free.
 PACKET_COST = 128
@@ -91,6 +93,28 @@ class Packet:
 def message(data: str | bytes) -> Packet:
     """Make the packet that carries one message."""
     return Packet(PacketType.MESSAGE, data)
+
+
+def checked_message(data: str | bytes, *, volatile: bool = False) -> Packet:
+    """
+    Make the packet of a message that somebody wants to send as it is.
+
+    Args:
+        data: the message.
+        volatile: whether it may be dropped if the client cannot take it now.
+    Raises:
+        ValueError: the text is not Unicode (a lone surrogate), or holds U+001E, which
+            separates the packets of a long-polling payload: what follows it would be read
+            as a packet.
+    """
+    if isinstance(data, str):
+        data.encode("utf-8")
+        if SEPARATOR in data:
+            raise ValueError("a text message cannot hold U+001E, the packet separator")
+    packet = message(data)
+    packet.volatile = volatile
+    packet.droppable = True
+    return packet
 
 
 def size_of(packet: Packet) -> int:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mojo.engineio.packet import Packet, decode_from_payload, encode_for_payload
+from mojo.engineio.packet import SEPARATOR, Packet, decode_from_payload, encode_for_payload
 from mojo.errors import PacketError
 
-SEPARATOR = "\x1e"
 _SEPARATOR = SEPARATOR.encode("ascii")
 
 

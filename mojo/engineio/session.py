@@ -17,8 +17,7 @@ from twisted.logger import Logger
 from mojo.engineio.handshake import Handshake
 from mojo.engineio.heartbeat import Watch
 from mojo.engineio.outbox import Outbox
-from mojo.engineio.packet import Packet, PacketType, message
-from mojo.engineio.payload import SEPARATOR
+from mojo.engineio.packet import Packet, PacketType, checked_message
 from mojo.engineio.ports import (
     Abandonable,
     CloseReason,
@@ -100,14 +99,12 @@ class EngineSession:
         try:
             self._receiver = receiver(self)
         except Exception:
-            _log.failure("the application refused a session from {address}", address=self._address)
+            _log.failure(
+                "the application refused a session from {address}", address=self.handshake.address
+            )
             self.close(CloseReason.FORCED_SERVER_CLOSE)
 
     # -- for the application ------------------------------------------------
-
-    @property
-    def _address(self) -> str:
-        return self.handshake.address
 
     @property
     def writable(self) -> bool:
@@ -152,18 +149,13 @@ class EngineSession:
             data: the message.
             volatile: whether it may be dropped if the client cannot take it now.
         Raises:
-            ValueError: the text is not Unicode (a lone surrogate), or holds U+001E,
-                which separates the packets of a long-polling payload: what follows
-                it would be read as a packet.
+            ValueError: see `checked_message`.
         """
-        if isinstance(data, str):
-            data.encode("utf-8")
-            if SEPARATOR in data:
-                raise ValueError("a text message cannot hold U+001E, the packet separator")
-        packet = message(data)
-        packet.volatile = volatile
-        packet.droppable = True
-        self.send_packets((packet,))
+        self.send_packets((checked_message(data, volatile=volatile),))
+
+    def new_outbox(self) -> Outbox:
+        """Make another one for what may not be sent yet; see `fit`."""
+        return Outbox(self._host.options, self._host.stats, self._outbox)
 
     def send_packets(self, packets: Sequence[Packet]) -> None:
         """
@@ -251,6 +243,9 @@ class EngineSession:
 
     def _send_first(self, packet: Packet) -> None:
         self._outbox.put_first(packet)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._flush_pending:
             self._flush_pending = True
             self._host.flushes.add(self)
@@ -292,7 +287,7 @@ class EngineSession:
             try:
                 self._receiver.message_received(data)
             except Exception:
-                _log.failure("a message from {address} failed", address=self._address)
+                _log.failure("a message from {address} failed", address=self.handshake.address)
 
     def packet_received(self, packet: Packet) -> None:
         """Take one packet of the client; see `TransportOwner`."""
@@ -334,33 +329,41 @@ class EngineSession:
             self.fail(reason, detail)
 
     def _relieve(self, newest: int) -> None:
-        """
-        See to it that not too much waits; called when a good deal does.
-
-        Args:
-            newest: how many packets the message has that was added last.
-        """
+        """Look at what waits, which is a good deal; see `fit`."""
         outbox = self._outbox
         outbox.hand_over(self.transport)
         unsent = self.transport.unsent
-        limit = self._host.options.max_buffered
-        if not self._clogged and self.buffered > limit // 2:
+        if not self._clogged and self.buffered > self._host.options.max_buffered // 2:
             # It may be waiting for answers that it does not take, and asking on.
             self._clogged = True
             self._adjust_reading()
-        if not outbox.overflows(newest, unsent):
+        self.fit(outbox, newest, unsent)
+
+    def fit(self, outbox: Outbox, newest: int, unsent: int) -> None:
+        """
+        See to it that no more waits for the client than may: drop messages, or end the session.
+
+        Args:
+            outbox: the session's, or one that is held back.
+            newest: how many packets the message has that was added to it last.
+            unsent: bytes that wait elsewhere.
+        """
+        if self.state is not SessionState.OPEN or not outbox.overflows(newest, unsent):
             return
-        waiting = self.buffered
+        waiting = outbox.size + unsent
         if outbox.make_room(newest, unsent) and not self._dropping:
             self._dropping = True
             self._note("{size} bytes wait, messages are dropped", size=waiting)
         if outbox.overflows(newest, unsent):
             # The end is put off to the end of the turn: whoever sends may be sending this
             # to others too, and must not hear of the end of a session in between.
+            limit = self._host.options.max_buffered
             self._overflow = f"{waiting} bytes wait, and max_buffered is {limit}"
             self._reason = CloseReason.TRANSPORT_ERROR
             self.state = SessionState.CLOSING
             outbox.clear()
+            self._outbox.clear()
+            self._flush_soon()
 
     def _adjust_reading(self) -> None:
         if self._paused or self._clogged:
@@ -379,7 +382,7 @@ class EngineSession:
             try:
                 receiver.session_closed(reason)
             except Exception:
-                _log.failure("the end of {address} was not handled", address=self._address)
+                _log.failure("the end of {address} was not handled", address=self.handshake.address)
 
     def _end(self, reason: CloseReason) -> None:
         self.state = SessionState.CLOSED

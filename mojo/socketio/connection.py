@@ -22,13 +22,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.calls import ignore, run
-from mojo.errors import ConnectionRefused, SessionMoved, SessionUnavailable, UnsendableError
+from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
 from mojo.socketio.dispatch import Dispatch, event_name, report
+from mojo.socketio.held import Held
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
-from mojo.socketio.opening import ask_app
+from mojo.socketio.opening import ask_app, refusal_for
 from mojo.socketio.operator import PLAIN, Flags
 from mojo.socketio.ports import AppObject, Carrier, Home
 from mojo.socketio.reasons import DisconnectReason
@@ -103,7 +104,7 @@ class Connection:
         self.session: MutableMapping[str, Any] | None = None
         # Made when one is waited for, and most connections never are asked.
         self._acks: PendingAcks | None = None
-        self._held: list[Message] | None = None
+        self._held: Held | None = None
         self._listeners: Listeners | None = None
         self._turns = Turns(namespace.options.max_queued_events, self)
         self.handler: AppObject
@@ -175,16 +176,13 @@ class Connection:
         facts = {"sid": self.id} if place is None else {"sid": self.id, "pid": place.pid}
         self._write(self.client.dialect.connected(self.namespace.parser, facts))
         held, self._held = self._held, None
-        for message in held or ():
+        for message in held.take() if held is not None else ():
             self.send(message)
 
     def _decided_by_failure(self, failure: Failure) -> None:
-        if isinstance(failure.value, ConnectionRefused):
-            self._refuse(failure.value)
-        else:
+        if failure.check(ConnectionRefused) is None:
             self.report(failure, "on_open")
-            away = failure.check(SessionUnavailable, SessionMoved) is not None
-            self._refuse(ConnectionRefused("Try again" if away else "Internal server error"))
+        self._refuse(refusal_for(failure))
 
     def _refuse(self, refusal: ConnectionRefused) -> None:
         if self.state is not ConnectionState.OPENING:
@@ -281,8 +279,8 @@ class Connection:
                     return  # a listener ended it
             self._write(message)
         elif self.state is ConnectionState.OPENING:
-            self._held = self._held or []
-            self._held.append(message)
+            self._held = self._held or Held(self.client.session)
+            self._held.put(message, message.packets(self.wire_name))
 
     def send_expecting(
         self,
@@ -309,8 +307,9 @@ class Connection:
         user_id, self.user_id = self.user_id, None
         if user_id is not None:
             self.namespace.logged_out(self, user_id)
-            on_logout = partial(self.handler.on_logout, reason)
-            run(on_logout, ignore, partial(self.report, where="on_logout"))
+            if hasattr(self, "handler"):  # its class may be just making it
+                on_logout = partial(self.handler.on_logout, reason)
+                run(on_logout, ignore, partial(self.report, where="on_logout"))
             if self.namespace.guards:
                 self._disconnect(False)  # it is for users
 

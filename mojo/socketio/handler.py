@@ -84,7 +84,8 @@ class MojoSocketHandler(UserMethods, SessionMethods, SocketOperator):
         A client wants to connect.
 
         Return ``False`` or raise ``ConnectionRefused("why", data)`` to refuse it.  What
-        is sent from here reaches the client after it was told that it is connected.
+        is sent from here reaches the client after it was told that it is connected; what is
+        volatile does not wait for that.
         """
 
     @event("message")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from mojo.calls import settled
+from mojo.errors import ConnectionRefused, SessionMoved, SessionUnavailable
 from mojo.socketio.ports import AppObject, Middleware
 from mojo.socketio.request import SocketRequest
 
@@ -33,3 +36,11 @@ async def ask_app(
         if not is_waiting() or await settled(function(handler)) is False:
             return False
     return await settled(handler.on_open(request)) if is_waiting() else False
+
+
+def refusal_for(failure: Failure) -> ConnectionRefused:
+    """Give what a client is told: a refusal as it is, and of other failures no more than needed."""
+    if isinstance(failure.value, ConnectionRefused):
+        return failure.value
+    away = failure.check(SessionUnavailable, SessionMoved) is not None
+    return ConnectionRefused("Try again" if away else "Internal server error")
