@@ -14,6 +14,7 @@ from mojo.project.app import App
 from mojo.secret_files import new_secret, read_secrets
 from mojo.sessions.cookies import VisitorCookies
 from mojo.sessions.memory_store import MemoryStore
+from mojo.sessions.online import Hook, OnlineUsers
 from mojo.sessions.signer import CookieSigner, Signer, weakness_of
 from mojo.sessions.stores import SessionStore
 from mojo.settings import Settings, check_secrets
@@ -64,6 +65,32 @@ def make_users(settings: Settings) -> Users:
         dotted.load_function(settings.load_roles, "LOAD_ROLES"),
         settings.user_max_age,
     )
+
+
+def follow_users(
+    online: OnlineUsers, service: Any, settings: Settings, now: Callable[[], float]
+) -> None:
+    """
+    Tell the project's hooks which users are online.
+
+    Args:
+        online: knows who is.
+        service: what the hooks are called with, after the user's id.
+        settings: the project's.
+        now: gives the seconds since the epoch.
+    Raises:
+        SettingsError: a function that the settings name cannot be imported.
+    """
+    online.now = now
+    online.most = settings.max_last_seen
+    online.hooks = (
+        _with(service, dotted.load_function(settings.on_user_online, "ON_USER_ONLINE")),
+        _with(service, dotted.load_function(settings.on_user_offline, "ON_USER_OFFLINE")),
+    )
+
+
+def _with(service: Any, hook: Callable[..., Any] | None) -> Hook | None:
+    return None if hook is None else lambda user_id: hook(user_id, service)
 
 
 def make_tries(settings: Settings, reactor: Any) -> LoginTries:

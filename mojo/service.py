@@ -27,6 +27,7 @@ from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
 from mojo.listening import Listening
 from mojo.parts import (
+    follow_users,
     identify_unless,
     make_banner,
     make_signer,
@@ -128,7 +129,12 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.templates = make_templates(settings, self._path, self._apps.values())
         parser = make_parser(settings.socket_io.parser, settings.socket_io.encoder)
         self._sockets = SocketServer(
-            reactor, take_options(SocketOptions, settings), owner=self, parser=parser, now=now
+            reactor,
+            take_options(SocketOptions, settings),
+            owner=self,
+            parser=parser,
+            now=now,
+            presence_grace=settings.presence_grace,
         )
         self._sockets.users = self.users
         self._sockets.logins.from_auth = self.cookies.from_auth
@@ -140,6 +146,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self._live_sessions = LiveSessions(self.session_keeper, reactor)
         self._sockets.sessions = self._live_sessions
         self._registry = self._sockets.observer = Registry(self._sockets)
+        follow_users(self._registry.online, self, settings, now)
         BroadcastOperator.__init__(self, self._sockets)
         for app in self._apps.values():
             if app.handler is not None:
@@ -290,6 +297,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         try:
             self._sockets.stop()
             await self._drain()
+            await self._registry.online.close(GOODBYE_SECONDS)
             # After the handlers' on_close: that may change a session too.
             await self._live_sessions.close()
             await self.session_keeper.close()

@@ -187,6 +187,10 @@ class Settings(Checked):
         load_user: a function that makes a user of a user id, or its dotted path.
         load_roles: a function that gives a user's roles, or its dotted path.
         user_max_age: seconds after which a connection's user is loaded again.
+        on_user_online: a function that learns of a user who has come, or its dotted path.
+        on_user_offline: a function that learns of a user who has gone, or its dotted path.
+        presence_grace: seconds for which somebody whose connection broke is not gone.
+        max_last_seen: most users who are not online, of whom is known when they were.
         installed_apps: the folders under ``Apps/`` that are served, in this order; by
             default all of them, by name.
         static_path: the folder of static files, in the project; ``None`` for none.
@@ -217,6 +221,10 @@ class Settings(Checked):
     load_user: object = setting(None, checks.optional(checks.function))
     load_roles: object = setting(None, checks.optional(checks.function))
     user_max_age: float = setting(60.0, checks.number("seconds"))
+    on_user_online: object = setting(None, checks.optional(checks.function))
+    on_user_offline: object = setting(None, checks.optional(checks.function))
+    presence_grace: float = setting(10.0, checks.number("seconds"))
+    max_last_seen: int = setting(100_000, checks.count("users", least=0))
     installed_apps: Sequence[str] | None = setting(None, checks.optional(checks.texts("app names")))
     static_path: str | None = setting("static", checks.folder)
     template_path: str | None = setting("templates", checks.folder)

@@ -47,6 +47,11 @@ class Visitors:
         """Give a login to send to, here or not."""
         return self._registry.user(user_id)
 
+    @property
+    def online_users(self) -> frozenset[str]:
+        """The ids of the users who are online; see `Login.online`."""
+        return self._registry.online.ids
+
     def log_out(
         self,
         session_id: str | None,

@@ -212,6 +212,7 @@ class FlatTests(SynchronousTestCase):
             **options,
         )
         registry = world.server.observer = Registry(world.server)
+        registry.online.most = 0  # when somebody was here last is kept on purpose
         lives = Lives(world)
 
         def live_through(rounds: int) -> None:
@@ -241,6 +242,7 @@ class FlatTests(SynchronousTestCase):
         self.assertEqual(len(world.server.namespaces["/ChatSocket"].adapter), 0)
         self.assertEqual((registry.visitors, registry.logins, registry._here), ({}, {}, {}))
         self.assertEqual(len(world.server._visitors), 0)
+        self.assertEqual((len(world.server.presence.roster), registry.online.ids), (0, set()))
         self.assertEqual(world.clock.getDelayedCalls(), [])
         self.assertEqual(world.server.engine_stats.active_sessions, 0)
         self.assertEqual(+world.server.engine_stats.transports, Counter())

@@ -8,15 +8,19 @@ Rooms answer who gets a message; the registry answers who is here.  A visitor is
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from mojo.sessions.cookies import user_key
+from mojo.sessions.online import OnlineUsers
 from mojo.socketio.adapter import Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.namespace import session_room, user_room
 from mojo.socketio.operator import Audience, BroadcastOperator
+from mojo.socketio.presence import PresenceBoard
+from mojo.socketio.recovery import Identity
 from mojo.socketio.rooms import Room
+from mojo.socketio.stats import SocketStats
 
 
 class Presence(BroadcastOperator):
@@ -104,6 +108,38 @@ class Login(Presence):
         """The visitors among them: one for each browser."""
         return frozenset(c.session_id for c in self._here() if c.session_id is not None)
 
+    @property
+    def sessions(self) -> tuple[Visitor, ...]:
+        """The visitors among them, with all their connections."""
+        return tuple(self._registry.session(session_id) for session_id in self.session_ids)
+
+    @property
+    def online(self) -> bool:
+        """
+        Whether the user is here, with any connection, or may be back in a moment.
+
+        It is what ``ON_USER_ONLINE`` and ``ON_USER_OFFLINE`` are told, see :doc:`presence`; in
+        ``LOGGED_IN_SESSIONS`` are those who have a connection right now.
+        """
+        return self.user_id in self._registry.online
+
+    @property
+    def last_seen(self) -> float | None:
+        """
+        When the user was connected last, in seconds since the epoch: now, if it is so now.
+
+        It is ``None`` for who was never here since the service began, and for who was so
+        long ago that it is forgotten, see ``MAX_LAST_SEEN``.
+        """
+        return self._registry.online.last_seen(self.user_id)
+
+
+class Server(Audience, Protocol):
+    """The namespaces of a server, and its presence lists."""
+
+    presence: PresenceBoard
+    stats: SocketStats
+
 
 class Registry:
     """
@@ -113,13 +149,17 @@ class Registry:
 
     Args:
         audience: all the namespaces of the server.
+
+    Attributes:
+        online: the users who are online.
     """
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: Server) -> None:
         self.audience = audience
         self._here: dict[Room, dict[Connection, None]] = {}
         self._visitors: dict[str, Visitor] = {}
         self._logins: dict[str, Login] = {}
+        self.online = OnlineUsers(audience.presence, self._logins.__contains__, audience.stats)
         self.visitors: Mapping[str, Visitor] = PresenceView(self._visitors, _session_key)
         self.logins: Mapping[str, Login] = PresenceView(self._logins, user_key)
 
@@ -146,11 +186,11 @@ class Registry:
             if user_id not in self._logins:
                 self._logins[user_id] = Login(self, user_id)
             self._here.setdefault(user_room(user_id), {})[connection] = None
+            self.online.came(user_id, Identity(connection.session_id, user_id))
 
     def connection_logged_out(self, connection: Connection, user_id: str) -> None:
         """Count a connection out of its login."""
-        if self._leave(connection, user_room(user_id)):
-            del self._logins[user_id]
+        self._leave_login(connection, user_id, may_return=False)
 
     def connection_moved(self, connection: Connection, former: str) -> None:
         """Count a connection out of one visitor and into another."""
@@ -158,13 +198,17 @@ class Registry:
             del self._visitors[former]
         self._enter_session(connection)
 
-    def connection_closed(self, connection: Connection) -> None:
+    def connection_closed(self, connection: Connection, *, may_return: bool) -> None:
         """Count a connection out."""
         session_id, user_id = connection.session_id, connection.user_id
         if session_id is not None and self._leave(connection, session_room(session_id)):
             del self._visitors[session_id]
-        if user_id is not None and self._leave(connection, user_room(user_id)):
-            del self._logins[user_id]
+        if user_id is not None:
+            self._leave_login(connection, user_id, may_return=may_return)
+
+    def identities_forgotten(self, of: Callable[[Identity], bool]) -> None:
+        """Wait no longer for visitors who have logged out."""
+        self.online.forget_identities(of)
 
     def _enter_session(self, connection: Connection) -> None:
         session_id = connection.session_id
@@ -172,6 +216,12 @@ class Registry:
             if session_id not in self._visitors:
                 self._visitors[session_id] = Visitor(self, session_id)
             self._here.setdefault(session_room(session_id), {})[connection] = None
+
+    def _leave_login(self, connection: Connection, user_id: str, *, may_return: bool) -> None:
+        if self._leave(connection, user_room(user_id)):
+            del self._logins[user_id]
+        identity = Identity(connection.session_id, user_id)
+        self.online.went(user_id, identity, may_return=may_return)
 
     def _leave(self, connection: Connection, room: Room) -> bool:
         """Take a connection out of a room; say whether it was the last one there."""

@@ -7,7 +7,7 @@ connections of this process, and carries to the others what it is told.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -147,7 +147,22 @@ class Adapter(Protocol):
 
 
 class LocalAdapter(Rooms[Recipient]):
-    """The adapter of a server that is alone: its rooms are all there are."""
+    """
+    The adapter of a server that is alone: its rooms are all there are.
+
+    Args:
+        left: called with a connection and the room that it has left, but not when the
+            connection is dropped.
+    """
+
+    def __init__(self, left: Callable[[Recipient, Room], object] = lambda *_: None) -> None:
+        super().__init__()
+        self._left = left
+
+    def leave(self, connection: Recipient, room: Room) -> None:
+        """Take a connection out of a room."""
+        super().leave(connection, room)
+        self._left(connection, room)
 
     def swap(self, connection: Recipient, room: Room, other: Room) -> None:
         """Take a connection out of a room that has got another name, and put it into that."""

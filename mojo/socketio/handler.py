@@ -22,6 +22,7 @@ from mojo.socketio.namespace import NamespaceOperator
 from mojo.socketio.operator import ACK_SECONDS, Flags
 from mojo.socketio.parents import Names
 from mojo.socketio.ports import Middleware
+from mojo.socketio.presence_lists import OwnPresence
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.session_methods import SessionMethods
 from mojo.socketio.socket_operator import SocketOperator
@@ -294,6 +295,16 @@ class MojoSocketHandler(UserMethods, SessionMethods, SocketOperator):
     def leave(self, *rooms: str) -> None:
         """Leave some rooms."""
         self._connection.leave(_checked(rooms))
+
+    def presence(self, room: str = "") -> OwnPresence:
+        """
+        Give this connection's part in the list of who is in a room, or in the app.
+
+        Args:
+            room: the room's name; ``""`` for the list of the app.
+        """
+        namespace = self._connection.namespace
+        return OwnPresence(namespace.presence, (namespace.name, room), self._connection)
 
     # -- listeners ----------------------------------------------------------------
 

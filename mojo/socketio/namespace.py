@@ -25,7 +25,9 @@ from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.ports import Carrier, Middleware, SessionSource
-from mojo.socketio.reasons import RECOVERABLE
+from mojo.socketio.presence import PresenceBoard
+from mojo.socketio.presence_lists import PresenceList
+from mojo.socketio.reasons import MAY_RETURN, RECOVERABLE
 from mojo.socketio.recovery import (
     Comeback,
     Identity,
@@ -51,8 +53,11 @@ class Observer(Protocol):
     def connection_moved(self, connection: Connection, former: str) -> None:
         """A connection's visitor has another id."""
 
-    def connection_closed(self, connection: Connection) -> None:
-        """A connection that was let in is gone."""
+    def connection_closed(self, connection: Connection, *, may_return: bool) -> None:
+        """A connection that was let in is gone; perhaps without having said so."""
+
+    def identities_forgotten(self, of: Callable[[Identity], bool]) -> None:
+        """Some visitors have logged out, also those who are away."""
 
 
 class Host(Protocol):
@@ -67,6 +72,7 @@ class Host(Protocol):
     new_ack_id: Callable[[], int]
     stats: SocketStats
     logins: LiveLogins
+    presence: PresenceBoard
     users: Users
     sessions: SessionSource | None
 
@@ -125,6 +131,15 @@ class NamespaceOperator(BroadcastOperator):
         self._namespace.middleware.append(function)
         return function
 
+    def presence(self, room: str = "") -> PresenceList:
+        """
+        Give the list of who is in a room, or in the app; see :doc:`presence`.
+
+        Args:
+            room: the room's name; ``""`` for the list of the app.
+        """
+        return PresenceList(self._namespace.presence, (self._namespace.name, room))
+
 
 class Namespace:
     """
@@ -146,6 +161,7 @@ class Namespace:
         operator: everyone here.
         recovery: the adapter, where clients may come back.
         parser: makes what is sent.
+        presence: the lists of who is here, with those of other namespaces.
         users: makes users of their ids.
     """
 
@@ -162,6 +178,7 @@ class Namespace:
         self.clock = host.clock
         self.options = host.options
         self.parser = host.parser
+        self.presence = host.presence
         self.owner = host.owner
         self.params: Mapping[str, str] = MappingProxyType(dict(params or {}))
         self.on_demand = params is not None
@@ -169,7 +186,9 @@ class Namespace:
             host.clock, host.options.idempotency_window, host.options.max_idempotent_events
         )
         self.recovery = self._make_recovery(host)
-        self.adapter: Adapter = LocalAdapter() if self.recovery is None else self.recovery
+        self.adapter: Adapter = (
+            LocalAdapter(host.presence.left_room) if self.recovery is None else self.recovery
+        )
         self.operator = NamespaceOperator(self)
         self.guards = tuple(handler_class.guards)
         self.middleware: list[Middleware] = [*_admission(handler_class), *handler_class.middleware]
@@ -187,7 +206,9 @@ class Namespace:
         if host.options.recovery is None:
             return None
         options = RecoveryOptions(**host.options.recovery)  # type: ignore[arg-type]
-        return RecoveringAdapter(host.clock, options, host.new_id(), self._go_if_idle)
+        return RecoveringAdapter(
+            host.clock, options, host.new_id(), self._go_if_idle, host.presence.left_room
+        )
 
     def __repr__(self) -> str:
         return f"<Namespace {self.name} of {len(self._connections)}>"
@@ -261,6 +282,7 @@ class Namespace:
             request.recovered = True
             connection.data = restored.place.data
             self.recovery.take_place(connection, restored.place)
+            self.presence.resume(connection, restored.place.lists)
         return connection
 
     def _restore(
@@ -302,11 +324,13 @@ class Namespace:
         self._connections[connection.id] = connection
         self.stats.connection_opened()
         self._host.observer.connection_opened(connection)
+        self.presence.opened(connection)
 
     def logged_out(self, connection: Connection, user_id: str) -> None:
         """Note that a connection lost its login."""
         self._host.logins.drop(connection)
         self.adapter.leave(connection, user_room(user_id))
+        self.presence.logged_out(connection)
         if connection.id in self._connections:
             self._host.observer.connection_logged_out(connection, user_id)
 
@@ -328,6 +352,12 @@ class Namespace:
         """Drop a connection, whether it was let in or not."""
         self._host.logins.drop(connection)
         was_open = self._connections.pop(connection.id, None) is not None
+        may_return = reason in MAY_RETURN
+        lists = None
+        if was_open:
+            lists = self.presence.closed(connection, may_return=may_return)
+        else:
+            self.presence.refused(connection)
         comeback = connection.comeback
         if self.recovery is not None and comeback is not None:
             self._by_pid.pop(comeback.pid, None)
@@ -338,11 +368,12 @@ class Namespace:
                     identity=_identity_of(connection),
                     data=connection.data,
                     since=comeback.since,
+                    lists=lists,
                 )
         self.adapter.remove(connection)
         if was_open:
             self.stats.connection_closed()
-            self._host.observer.connection_closed(connection)
+            self._host.observer.connection_closed(connection, may_return=may_return)
         else:
             self.stats.refused_connections += 1
         self._present -= 1

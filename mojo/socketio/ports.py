@@ -86,6 +86,7 @@ class Home(Protocol):
     handled: HandledEvents
     guards: tuple[Guard, ...]
     users: Users
+    presence: Any
     stats: SocketStats
 
     @property

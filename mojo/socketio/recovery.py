@@ -70,6 +70,7 @@ class Place:
         data: the app's data.
         rooms: its rooms, with the position in the log at which it entered each.
         since: the position at which it was opened.
+        lists: its parts in presence lists.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Place:
     data: dict[str, Any]
     rooms: Mapping[Room, int]
     since: int
+    lists: Any
 
 
 class Comeback:
@@ -129,6 +131,7 @@ class RecoveringAdapter(LocalAdapter):
         options: see `RecoveryOptions`.
         epoch: begins every offset: those of an earlier process are none of ours.
         idle: called when the last client that was waited for is given up.
+        left: see `LocalAdapter`.
     """
 
     def __init__(
@@ -137,8 +140,9 @@ class RecoveringAdapter(LocalAdapter):
         options: RecoveryOptions,
         epoch: str,
         idle: Callable[[], object] = lambda: None,
+        left: Callable[[Recipient, Room], object] = lambda *_: None,
     ) -> None:
-        super().__init__()
+        super().__init__(left)
         self._clock = clock
         self._options = options
         self._epoch = f"{epoch}-"
@@ -244,6 +248,7 @@ class RecoveringAdapter(LocalAdapter):
         identity: Identity,
         data: dict[str, Any],
         since: int,
+        lists: Any = None,
     ) -> None:
         """
         Keep the place of a connection that is about to go.
@@ -254,6 +259,7 @@ class RecoveringAdapter(LocalAdapter):
             identity: whose it is.
             data: the app's data of it.
             since: the position at which it was opened.
+            lists: its parts in presence lists.
         """
         if len(self._places) >= self._options.max_sessions:
             oldest = self._away.oldest()
@@ -261,7 +267,7 @@ class RecoveringAdapter(LocalAdapter):
             self._away.stop(oldest)
             del self._places[oldest]
         rooms = dict(self._entered.get(connection, {}))
-        self._places[pid] = Place(connection.id, identity, data, rooms, since)
+        self._places[pid] = Place(connection.id, identity, data, rooms, since, lists)
         self._away.start(pid)
 
     def restore(self, pid: str, offset: object, identity: Identity) -> Restored | None:

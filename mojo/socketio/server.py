@@ -37,6 +37,8 @@ from mojo.socketio.packet import ROOT
 from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
 from mojo.socketio.ports import SessionSource
+from mojo.socketio.presence import GRACE_SECONDS, PresenceBoard
+from mojo.socketio.recovery import Identity
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.visitors import VisitorClients
 from mojo.users import Users
@@ -54,7 +56,10 @@ class _Nobody:
     def connection_moved(self, connection: Connection, former: str) -> None:
         """Nobody wants to know."""
 
-    def connection_closed(self, connection: Connection) -> None:
+    def connection_closed(self, connection: Connection, *, may_return: bool) -> None:
+        """Nobody wants to know."""
+
+    def identities_forgotten(self, of: Callable[[Identity], bool]) -> None:
         """Nobody wants to know."""
 
 
@@ -71,9 +76,11 @@ class SocketServer:
         parser: the format of the packets; its clients must have the same.
         now: gives the seconds since the epoch, by which logins run out; by default the
             clock's.
+        presence_grace: seconds for which somebody whose connection broke is not gone.
 
     Attributes:
         logins: what its clients' logins rest on.
+        presence: the lists of who is here.
         users: makes users of their ids.
         sessions: where the sessions of visitors come from, if it keeps any.
         stats: what it counts.
@@ -90,6 +97,7 @@ class SocketServer:
         owner: Any = None,
         parser: Parser | None = None,
         now: Callable[[], float] | None = None,
+        presence_grace: float = GRACE_SECONDS,
     ) -> None:
         self.clock = clock
         self.options = options or SocketOptions()
@@ -103,6 +111,7 @@ class SocketServer:
         self.new_ack_id: Callable[[], int] = itertools.count().__next__
         self.owner = owner
         self.parser: Parser = parser or JsonParser()
+        self.presence = PresenceBoard(clock, self.parser, presence_grace)
         self.stats = SocketStats()
         self.engine_stats = EngineStats()
         self._attachments: Deadlines[Client] = Deadlines(
@@ -270,6 +279,7 @@ class SocketServer:
         self.logins.stop()
         for namespace in self.places():
             namespace.stop()
+        self.presence.stop()
 
     def reopen(self) -> None:
         """Take clients again."""

@@ -15,12 +15,17 @@ from mojo.engineio.handshake import Handshake
 from mojo.engineio.ports import CloseReason
 from mojo.socketio.client import Client
 from mojo.socketio.logins import LiveLogins
-from mojo.socketio.namespace import Namespace, session_room, user_room
+from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
+from mojo.socketio.presence import PresenceBoard
+from mojo.socketio.recovery import Identity
 from mojo.socketio.rooms import Room
 
 
 class Host(Protocol):
     """The server."""
+
+    observer: Observer
+    presence: PresenceBoard
 
     def places(self) -> Collection[Namespace]:
         """Give all namespaces there are now."""
@@ -68,18 +73,15 @@ class VisitorClients:
             homes.append(session_room(session_id))
         if user_id is not None:
             homes.append(user_room(user_id))
-        for namespace in self._host.places():
-            namespace.forget_login(
-                lambda who: (
-                    who.user_id not in (None, keep)
-                    and (
-                        session_room(who.session_id)
-                        if who.session_id
-                        else user_room(str(who.user_id))
-                    )
-                    in homes
+        self._forget(
+            lambda who: (
+                who.user_id not in (None, keep)
+                and (
+                    session_room(who.session_id) if who.session_id else user_room(str(who.user_id))
                 )
+                in homes
             )
+        )
         for client in [client for home in homes for client in self._clients.get(home, ())]:
             if client.user_id not in (None, keep):
                 client.log_out(reason)
@@ -100,14 +102,12 @@ class VisitorClients:
 
     def end_user(self, user_id: str, reason: str) -> None:
         """Take all logins of a user; see `SocketServer.end_user`."""
-        for namespace in self._host.places():
-            namespace.forget_login(lambda who: who.user_id == user_id)
+        self._forget(lambda who: who.user_id == user_id)
         self._logins.end(reason, lambda _: True, user_id)
 
     def end_session(self, session_id: str, reason: str) -> None:
         """Take a visitor's logins and end the clients; see `SocketServer.end_session`."""
-        for namespace in self._host.places():
-            namespace.forget_login(lambda who: who.session_id == session_id)
+        self._forget(lambda who: who.session_id == session_id)
         self._logins.end(reason, lambda credential: credential.session_id == session_id)
         for client in list(self._clients.get(session_room(session_id), ())):
             if client.user_id is not None:
@@ -126,6 +126,14 @@ class VisitorClients:
         # After them: the places of those that had to go are the visitor's too.
         for namespace in self._host.places():
             namespace.visitor_moved(former, session_id)
+        self._host.presence.visitor_moved(former)
+
+    def _forget(self, of: Callable[[Identity], bool]) -> None:
+        """Wait no longer for visitors who have logged out."""
+        for namespace in self._host.places():
+            namespace.forget_login(of)
+        self._host.presence.forget_identities(of)
+        self._host.observer.identities_forgotten(of)
 
 
 def _home(client: Client) -> Room | None:
