@@ -1,10 +1,23 @@
 """The chat example: ``twistd -n mojo --project examples/chat``."""
 
+from pathlib import Path
+
+from mojo import env
+
 PROJECT_NAME = "Mojo chat"
 
-# For looking at it on your own machine.  A real project sets DEBUG to False and
-# COOKIE_SECRET to what `mojo secret` prints, and keeps that out of its repository.
-DEBUG = True
+# `mojo secret` prints one.  Without it this is for looking at it on your own machine: DEBUG makes
+# one up for each start, and who was logged in is not after the next.
+COOKIE_SECRET = env("COOKIE_SECRET", "")
+DEBUG = not COOKIE_SECRET
 
 LISTEN = ["tcp:8000:interface=127.0.0.1"]
+
 LOGIN_URL = "/login"
+LOAD_USER = "Apps.Chat.accounts.find"
+
+# A phone that was out of reach for two minutes gets what it missed, once and in order.
+SOCKET_IO = {"recovery": {"max_disconnection": 120}}
+
+# The project's own: where its accounts and messages are.
+DATABASE = env("CHAT_DATABASE", str(Path(__file__).with_name("chat.sqlite3")))

@@ -32,7 +32,9 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 NO_BROWSER = NO_NODE or (
-    None if CHROMIUM and (_MODULES / "playwright-core").is_dir() else "needs Chromium"
+    None
+    if CHROMIUM and (_MODULES / "playwright-core").is_dir() and (_MODULES / "axe-core").is_dir()
+    else "needs Chromium, and: npm install --prefix tests/e2e"
 )
 
 
@@ -103,7 +105,7 @@ def start_python(*arguments: str | Path, **environment: str) -> Process:
     return start(sys.executable, *arguments, PYTHONPATH=str(ROOT), **environment)
 
 
-def start_twistd(folder: Path, *arguments: str | Path) -> Process:
+def start_twistd(folder: Path, *arguments: str | Path, **environment: str) -> Process:
     """Start ``twistd -n mojo``; ``folder`` is for its pid file."""
     return start_python(
         Path(sys.executable).with_name("twistd"),
@@ -111,15 +113,22 @@ def start_twistd(folder: Path, *arguments: str | Path) -> Process:
         f"--pidfile={folder / 'twistd.pid'}",
         "mojo",
         *arguments,
+        **environment,
     )
 
 
 async def start_server(
-    folder: Path, project: Path = PROJECT, *arguments: str
+    folder: Path, project: Path = PROJECT, *arguments: str, **environment: str
 ) -> tuple[Process, str]:
     """Start a project on a free port; give the process and the server's address."""
     process = start_twistd(
-        folder, "--project", project, "--listen", "tcp:0:interface=127.0.0.1", *arguments
+        folder,
+        "--project",
+        project,
+        "--listen",
+        "tcp:0:interface=127.0.0.1",
+        *arguments,
+        **environment,
     )
     match = await process.wait_for(r"on (http://127\.0\.0\.1:\d+)/")
     return process, match.group(1)

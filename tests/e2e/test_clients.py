@@ -16,7 +16,6 @@ from tests.e2e.processes import (
     NO_BROWSER,
     NO_NODE,
     NODE,
-    ROOT,
     start,
     start_python,
     start_server,
@@ -328,26 +327,3 @@ class NewsTests(ServerTestCase):
         for listener in listeners:
             await self.succeed(listener)
             self.assertEqual(listener.output.count("NEWS it rains"), 1)
-
-
-class ChatTests(ServerTestCase):
-    """The chat example in a real browser: two windows, several tabs, a phone's width."""
-
-    skip = NO_BROWSER
-    project = ROOT / "examples" / "chat"
-
-    async def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir(parents=True)
-        dist = HERE / "node_modules" / "socket.io-client" / "dist"
-        self.server, self.base = await start_server(
-            self.folder, self.project, "--settings", f"SOCKET_IO.client_path={dist}"
-        )
-        self.addCleanup(self.server.stop)
-
-    async def test_two_windows(self) -> None:
-        script = HERE / "js" / "chat.mjs"
-        await self.succeed(start(NODE, script, self.base, CHROMIUM, self.folder))
-        self.assertTrue((self.folder / "chat-wide.png").stat().st_size)
-        self.assertTrue((self.folder / "chat-narrow.png").stat().st_size)
-        self.assertNotIn("Traceback", self.server.output)

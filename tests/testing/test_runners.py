@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.project.scaffold import start_app, start_project
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "chat"
+NOT_COPIED = shutil.ignore_patterns("node_modules", "chat.sqlite3*")
 
 PLAIN = """
 import pytest
@@ -72,16 +73,16 @@ class RunnerTests(SynchronousTestCase):
         self.assertIn("6 passed", self.run_tests("pytest", "-p", "no:cacheprovider"))
 
     def test_example(self) -> None:
-        shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("node_modules"))
+        shutil.copytree(EXAMPLE, self.folder, ignore=NOT_COPIED)
         output = self.run_tests("twisted.trial", "Apps/Chat/test_chat.py")
-        self.assertIn("PASSED (successes=7)", output)
+        self.assertIn("PASSED (successes=16)", output)
 
     def test_tests_that_fail(self) -> None:
         """They find what is broken in the app."""
-        shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("node_modules"))
-        handlers = self.folder / "Apps/Chat/socket_handlers.py"
-        text = handlers.read_text(encoding="utf-8")
-        handlers.write_text(text.replace('.emit("said"', '.emit("sad"'), encoding="utf-8")
+        shutil.copytree(EXAMPLE, self.folder, ignore=NOT_COPIED)
+        module = self.folder / "Apps/Chat/talk.py"
+        text = module.read_text(encoding="utf-8")
+        module.write_text(text.replace('.emit("said"', '.emit("sad"'), encoding="utf-8")
         self.assertIn(
             "ChatTests.test_say",
             self.run_tests("twisted.trial", "Apps/Chat/test_chat.py", failing=True),

@@ -1,137 +1,233 @@
-"use strict";
+// What makes the chat's pages live.  Without it they work all the same, one request at a time.
+
+import { io } from "/socket.io/socket.io.esm.min.js";
 
 const $ = (id) => document.getElementById(id);
-const me = document.querySelector(".chat").dataset.user;
-let room = sessionStorage.getItem("room") || "Lobby";
+const { user: me, room } = document.body.dataset;
+const pageTitle = document.title;
 
-// The app's namespace on the shared path.  io({path: "/ChatSocket/"}) reaches the same app.
-const socket = io("/ChatSocket");
+// An event is sent until it is answered, in order; the server handles it once, by its id.
+const socket = io("/ChatSocket", { retries: Infinity, ackTimeout: 10000 });
 
-function show(element, className) {
-  const list = $("messages");
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  if (className) element.className = className;
-  list.append(element);
-  if (atEnd) list.scrollTop = list.scrollHeight;
+// -- messages ------------------------------------------------------------------
+
+const lastNumber = () => Number($("messages").lastElementChild?.dataset.id ?? 0);
+
+function localTime(element, date) {
+  element.dateTime = date.toISOString();
+  element.textContent = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  element.title = date.toLocaleString();
 }
 
-function showMessage({ user, text, at }) {
-  const item = document.createElement("li");
-  const time = document.createElement("time");
-  const date = new Date(at);
-  time.dateTime = date.toISOString();
-  time.textContent = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  item.append(time);
-  if (user !== me) {
-    const name = document.createElement("b");
-    name.textContent = user;
-    item.append(name);
+function makeMessage({ author, text, at }) {
+  const item = $("message").content.firstElementChild.cloneNode(true);
+  item.classList.toggle("mine", author === me);
+  item.querySelector(".author").textContent = author;
+  item.querySelector(".words").textContent = text;
+  localTime(item.querySelector("time"), new Date(at));
+  return item;
+}
+
+function show(message) {
+  if ($(`m${message.id}`)) return; // an answer and an event may both bring it
+  const log = $("log");
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const item = makeMessage(message);
+  item.id = `m${message.id}`;
+  item.dataset.id = message.id;
+  $("messages").append(item);
+  $("nothing")?.remove();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+async function catchUp() {
+  for (let missed; missed?.length !== 0;) {
+    missed = await socket.emitWithAck("since", room, lastNumber());
+    if (missed.error) return;
+    missed.forEach(show);
   }
-  item.append(text);
-  show(item, user === me ? "mine" : "");
+  markSeen();
 }
 
-function showEvent(text) {
-  const item = document.createElement("li");
-  item.textContent = text;
-  show(item, "event");
+// -- what is unread ----------------------------------------------------------------
+
+const countOf = (mark) => Number(mark.querySelector("b").textContent);
+
+function setCount(mark, count) {
+  mark.hidden = count === 0;
+  mark.querySelector("b").textContent = count;
 }
 
-function setStatus(text, className) {
-  $("status").textContent = text;
-  $("status").className = className;
+function setUnread(key, count) {
+  setCount(placeOf(key).querySelector(".unread"), count);
+  showUnread();
 }
 
-function enter(name) {
-  socket.emit("enter", name, (answer) => {
-    if (answer.error) return showEvent(answer.error);
-    room = answer.room;
-    sessionStorage.setItem("room", room);
-    $("room").textContent = room;
-    $("messages").replaceChildren();
-    answer.messages.forEach(showMessage);
-    markRoom();
+function showUnread() {
+  const all = [...document.querySelectorAll(".places .unread")].map(countOf).reduce((sum, count) => sum + count, 0);
+  document.title = all ? `(${all}) ${pageTitle}` : pageTitle;
+  if (room) setCount($("elsewhere"), all);
+}
+
+let marking;
+function markSeen() {
+  if (document.hidden || marking) return;
+  marking = setTimeout(() => {
+    marking = undefined;
+    socket.emit("seen", room, lastNumber());
+  }, 500);
+}
+
+// -- rooms and people ----------------------------------------------------------------
+
+function addPlace(list, href, key, name) {
+  const item = $("place").content.firstElementChild.cloneNode(true);
+  const link = item.querySelector("a");
+  link.href = href + encodeURIComponent(name);
+  link.dataset.room = key;
+  link.querySelector(".name").textContent = name;
+  const after = [...list.children].find((other) => other.querySelector(".name").textContent.localeCompare(name) > 0);
+  list.insertBefore(item, after ?? null);
+  return link;
+}
+
+function addPerson(key, name) {
+  const link = addPlace($("people"), "/with/", key, name);
+  link.parentElement.dataset.user = name;
+  return link;
+}
+
+// A room's link; the key of a private one is as the server makes it: "@ada,bob".
+function placeOf(key) {
+  const link = [...document.querySelectorAll(".places a")].find((other) => other.dataset.room === key);
+  if (link) return link;
+  if (!key.startsWith("@")) return addPlace($("rooms"), "/room/", key, key);
+  return addPerson(key, key.slice(1).split(",").find((name) => name !== me) ?? me);
+}
+
+function setOnline(name, online) {
+  const item = placeOf(`@${[...new Set([me, name])].sort().join(",")}`).parentElement;
+  item.classList.toggle("online", online);
+  item.querySelector(".state").textContent = online ? "online" : "offline";
+}
+
+// -- what the server says ------------------------------------------------------------
+
+socket.on("connect", () => {
+  $("status").textContent = "";
+  // A connection that was recovered has got already what it missed.
+  if (room && !socket.recovered) catchUp();
+});
+
+socket.on("disconnect", (reason) => {
+  if (reason !== "io server disconnect") $("status").textContent = "Connection lost. Trying again\u2026";
+});
+
+socket.on("connect_error", (error) => {
+  if (error.data?.code === "login_required") leave("expired");
+});
+
+// The tab that logs out is on its way already: to send it to the login a second time would break off
+// the request whose answer takes the cookie away.
+let leaving = false;
+addEventListener("submit", (event) => { leaving ||= event.target.action.endsWith("/logout"); });
+function leave(reason) {
+  if (leaving) return;
+  leaving = true;
+  location.assign(`/login?because=${encodeURIComponent(reason)}&next=${encodeURIComponent(location.pathname)}`);
+}
+socket.on("logged out", leave);
+
+socket.on("said", (message) => {
+  if (message.room === room) {
+    show(message);
+    stopTyping(message.author);
+    return markSeen();
+  }
+  const mark = placeOf(message.room).querySelector(".unread");
+  if (message.author !== me) setUnread(message.room, countOf(mark) + 1);
+});
+
+socket.on("unread", (counts) => {
+  for (const [key, count] of Object.entries(counts)) setUnread(key, key === room ? 0 : count);
+});
+socket.on("seen", (key) => setUnread(key, 0));
+socket.on("room", (name) => placeOf(name));
+socket.on("people", (names) => {
+  for (const name of new Set([...names, ...[...$("people").children].map((item) => item.dataset.user)])) {
+    setOnline(name, names.includes(name));
+  }
+});
+socket.on("online", (name) => setOnline(name, true));
+socket.on("offline", (name) => setOnline(name, false));
+
+let typing;
+function stopTyping(name) {
+  if ($("typing").textContent.startsWith(`${name} `)) $("typing").textContent = "";
+}
+socket.on("typing", (key, name) => {
+  if (key !== room || name === me) return;
+  $("typing").textContent = `${name} is typing\u2026`;
+  clearTimeout(typing);
+  typing = setTimeout(() => stopTyping(name), 3000);
+});
+
+// -- saying something ------------------------------------------------------------------
+
+// What is not answered yet is kept for the case that the page is left or loaded anew.
+const waiting = new Map(JSON.parse(sessionStorage.getItem("waiting") ?? "[]"));
+const keepWaiting = () => sessionStorage.setItem("waiting", JSON.stringify([...waiting]));
+
+function send(id, [key, text]) {
+  const item = makeMessage({ author: me, text, at: Date.now() });
+  item.querySelector("time").textContent = "sending\u2026";
+  if (key === room) $("waiting").append(item);
+  socket.emit("say", key, text, id, (error, answer) => {
+    waiting.delete(id);
+    keepWaiting();
+    item.remove();
+    if (answer.error) {
+      $("say-error").textContent = answer.error;
+    } else if (key === room) {
+      show(answer);
+    }
   });
 }
 
-function markRoom() {
-  for (const button of document.querySelectorAll("#rooms button")) {
-    if (button.textContent === room) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
-  }
-}
-
-socket.on("connect", () => {
-  setStatus("Connected", "on");
-  enter(room);
-});
-socket.on("disconnect", () => setStatus("Connection lost, trying again\u2026", "off"));
-socket.on("connect_error", (error) => {
-  setStatus(error.message, "off");
-  if (error.data && error.data.login) location.assign(error.data.login);
-});
-socket.on("said", showMessage);
-socket.on("notice", showEvent);
-socket.on("entered", (user) => showEvent(`${user} came in`));
-socket.on("left", (user) => showEvent(`${user} left`));
-// The tab that logs out is on its way to the login already: to send it there a second time
-// would break off the request whose answer takes the cookie away.
-let leaving = false;
-$("logout").addEventListener("submit", () => { leaving = true; });
-socket.on("logged out", () => {
-  if (!leaving) location.assign("/login");
-});
-socket.on("people", (people) => {
-  $("people").replaceChildren(...people.map((name) => {
-    const item = document.createElement("li");
-    item.textContent = name === me ? `${name} (you)` : name;
-    return item;
-  }));
-});
-socket.on("rooms", (names) => {
-  $("rooms").replaceChildren(...names.map((name) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = name;
-    button.addEventListener("click", () => enter(name));
-    item.append(button);
-    return item;
-  }));
-  markRoom();
-});
-
-let typingTimer;
-socket.on("typing", (user) => {
-  $("typing").textContent = `${user} is typing\u2026`;
-  clearTimeout(typingTimer);
-  typingTimer = setTimeout(() => { $("typing").textContent = ""; }, 2000);
-});
-
-$("new-room").addEventListener("submit", (event) => {
-  event.preventDefault();
-  if ($("room-name").value.trim()) enter($("room-name").value);
-  $("room-name").value = "";
-});
-
-$("say").addEventListener("submit", (event) => {
+function say(event) {
   event.preventDefault();
   const text = $("text").value;
   if (!text.trim()) return;
+  const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // plain http has none
   $("text").value = "";
-  socket.emit("say", text, (answer) => {
-    if (answer.error) showEvent(answer.error);
-    else showMessage(answer);
-  });
-});
+  $("text").focus();
+  $("say-error").textContent = "";
+  waiting.set(id, [room, text]);
+  keepWaiting();
+  send(id, waiting.get(id));
+  $("log").scrollTop = $("log").scrollHeight;
+}
 
-let lastTyped = 0;
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey) {
-    event.preventDefault();
-    $("say").requestSubmit();
-  } else if (Date.now() - lastTyped > 1500) {
+for (const [id, message] of waiting) send(id, message);
+showUnread();
+
+if (room) {
+  let lastTyped = 0;
+  for (const time of document.querySelectorAll("time")) localTime(time, new Date(time.dateTime));
+  $("log").scrollTop = $("log").scrollHeight;
+  $("say").addEventListener("submit", say);
+  $("text").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      $("say").requestSubmit();
+    }
+  });
+  $("text").addEventListener("input", () => {
+    if (Date.now() - lastTyped < 2000) return;
     lastTyped = Date.now();
-    socket.volatile.emit("typing");
-  }
-});
+    socket.volatile.emit("typing", room);
+  });
+  document.addEventListener("visibilitychange", markSeen);
+  // A phone would cover half of the page with its keyboard.
+  if (matchMedia("(hover: hover)").matches) $("text").focus();
+}

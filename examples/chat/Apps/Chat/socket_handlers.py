@@ -1,65 +1,58 @@
 """The chat's connections: one object for each tab."""
 
-from Apps.Chat.rooms import LONGEST_MESSAGE, ROOM_NAME, ROOMS
+from Apps.Chat import rooms, talk
 
-from mojo import ConnectionRefused, MojoSocketHandler, event
+from mojo import LOGGED_IN_SESSIONS, EventRefused, MojoSocketHandler, event, login_required
 
 
+@login_required
 class SocketConnectionHandler(MojoSocketHandler):
-    def on_open(self, request):
-        if self.user_id is None:
-            raise ConnectionRefused("Please log in first.", {"login": "/login"})
-
-    @event
-    def enter(self, name):
-        """Enter a room, leaving the one before; the answer is what to show."""
-        name = name.strip() if isinstance(name, str) else ""
-        if not ROOM_NAME.fullmatch(name):
-            return {"error": "A room's name has 1 to 30 letters, digits, spaces or dashes."}
-        self._leave_room()
-        room = ROOMS.get(name)
-        self.data["room"] = room
-        self.join(f"room {name}")
-        if room.enter(self.id, self.user_id):
-            self.to(f"room {name}").emit("entered", self.user_id)
-        self._tell_who_is_here(room)
-        return {"room": name, "you": self.user_id, "messages": list(room.messages)}
-
-    @event
-    def say(self, text):
-        """Say something to the room; the answer is the message as all others get it."""
-        room = self.data.get("room")
-        text = text.strip() if isinstance(text, str) else ""
-        if room is None:
-            return {"error": "Enter a room first."}
-        if not text or len(text) > LONGEST_MESSAGE:
-            return {"error": f"A message has 1 to {LONGEST_MESSAGE} characters."}
-        message = room.say(self.user_id, text)
-        self.to(f"room {room.name}").emit("said", message)
-        return message
-
-    @event
-    def typing(self):
-        room = self.data.get("room")
-        if room is not None:
-            self.to(f"room {room.name}").emit("typing", self.user_id)
-
-    def on_logout(self, reason):
-        self.emit("logged out")
-        self.close()
+    async def on_open(self, request):
+        if not request.recovered:  # else it is in its rooms already
+            self.join(*await rooms.public_rooms_of(self.user_id))
+            self.emit("unread", await rooms.unread(self.user_id))
+        self.emit("people", sorted({*LOGGED_IN_SESSIONS, self.user_id}))
+        if self.user_id not in LOGGED_IN_SESSIONS:
+            self.broadcast.emit("online", self.user_id)
 
     def on_close(self, reason):
-        self._leave_room()
+        if self.request.user_id not in LOGGED_IN_SESSIONS:
+            self.namespace.emit("offline", self.request.user_id)
 
-    def _leave_room(self):
-        room = self.data.pop("room", None)
-        if room is not None:
-            self.leave(f"room {room.name}")
-            if room.leave(self.id):
-                who = self.request.user_id
-                self.namespace.to(f"room {room.name}").emit("left", who)
-            self._tell_who_is_here(room)
+    def on_logout(self, reason):
+        """Tell the tab why; when this returns it is disconnected, for the class is guarded."""
+        self.emit("logged out", reason)
 
-    def _tell_who_is_here(self, room):
-        self.namespace.to(f"room {room.name}").emit("people", room.people)
-        self.namespace.emit("rooms", ROOMS.names)
+    @event(idempotent=True)
+    async def say(self, key, text, message_id):
+        """Say something; the client sends it until it has the answer, and it is said once."""
+        try:
+            return await talk.say(self.mojo, self.user_id, key, text)
+        except talk.Refused as refusal:
+            return {"error": str(refusal)}
+
+    @event
+    async def since(self, key, number):
+        """Give what was said after a message, to a tab that has been away for long."""
+        await self._check(key, number)
+        return await rooms.since(key, number)
+
+    @event
+    async def seen(self, key, number):
+        """Note what was read, and tell the user's other tabs and devices."""
+        await self._check(key, number)
+        await rooms.seen(self.user_id, key, number)
+        self.mojo.user(self.user_id).emit("seen", key)
+
+    @event
+    async def typing(self, key):
+        await self._check(key)
+        for those in talk.hearers(self.mojo, key):
+            those.except_(self.id).volatile.emit("typing", key, self.user_id)
+
+    async def _check(self, key, number=0):
+        """Refuse what only a client that is not ours would send."""
+        if type(number) is not int or not 0 <= number < 2**53:
+            raise EventRefused("This is no message's number.")
+        if not await rooms.is_member(self.user_id, key):
+            raise EventRefused("You are not in that room.")

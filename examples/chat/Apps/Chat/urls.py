@@ -1,7 +1,21 @@
-from Apps.Chat.views import ChatHandler, LoginHandler, LogoutHandler
+from Apps.Chat.views import (
+    AccountPage,
+    ChatPage,
+    LogIn,
+    LogOut,
+    NewRoom,
+    RoomPage,
+    SignUp,
+    WithPage,
+)
 
 urlpatterns = [
-    (r"/", ChatHandler),
-    (r"/login", LoginHandler),
-    (r"/logout", LogoutHandler),
+    (r"/", ChatPage),
+    (r"/rooms", NewRoom),
+    (r"/room/([^/]+)", RoomPage),
+    (r"/with/([^/]+)", WithPage),
+    (r"/account", AccountPage),
+    (r"/signup", SignUp),
+    (r"/login", LogIn),
+    (r"/logout", LogOut),
 ]
