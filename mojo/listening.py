@@ -47,6 +47,11 @@ class Listening:
         """Where is listened, for people: ``"http://127.0.0.1:8000/"``."""
         return [_describe(description, port) for description, port in self._ports]
 
+    @property
+    def complete(self) -> bool:
+        """Whether every port is open."""
+        return self._open and len(self._ports) == len(self._endpoints)
+
     def open(self) -> None:
         """
         Open the ports, unless they are open.

@@ -15,16 +15,17 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from mojo.draining import GOODBYE_SECONDS, Drain
 from mojo.engineio.origins import Origins
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
 from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
+from mojo.health import Health, make_probes
 from mojo.listening import Listening
 from mojo.parts import (
     follow_users,
@@ -58,12 +59,6 @@ from mojo.web.static import StaticFiles
 
 _log = Logger()
 
-#: Seconds in which clients of a stopping service may fetch what they are owed, WebSockets
-#: answer the farewell, and pages finish.
-GOODBYE_SECONDS = 3.0
-#: Seconds between two looks at whether they have.
-_DRAIN_INTERVAL = 0.02
-
 
 class MojoService(MultiService, Visitors, BroadcastOperator):
     """
@@ -95,6 +90,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         login_tries: the limit on tries at passwords.
         session_keeper: loads and saves their sessions.
         stats: what is counted; see `ServiceStats`.
+        stopping: whether it stops, or was stopped.
+        health: whether it is ready; parts of your own may have a say in it.
     """
 
     def __init__(
@@ -161,9 +158,22 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             identify_unless(self.session_keeper.is_retired, self.cookies.identify),
             self._path,
         )
-        self.resource = make_tree(self, self.mounts, self._apps.values())
+        self.health = Health()
+        self.health.add("service", self._trouble)
+        probes = make_probes(self.health, settings.health_path, settings.ready_path)
+        self._unlogged = frozenset(place.path.encode("utf-8") for place in probes)
+        self.resource = make_tree(self, self.mounts, self._apps.values(), probes)
         self.site = self.site_for(self.resource)
         self._listening = Listening(reactor, endpoints, self.site)
+        self._drain = Drain(
+            reactor,
+            settings.drain_seconds,
+            self._sockets,
+            tuple(self.mounts.values()),
+            self.site,
+            self._listening,
+        )
+        self.stopping = False
         current.declare(self)
 
     @classmethod
@@ -270,6 +280,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             ListenError: see `privilegedStartService`.
         """
         self._listening.open()
+        self.stopping = False
         self._sockets.reopen()
         current.bind(self)
         try:
@@ -283,20 +294,17 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop listening, say goodbye, wait a little, and stop what is below.
+        Refuse new clients, let those who are here leave, and stop what is below.
 
+        They have ``DRAIN_SECONDS``, and `mojo.draining.GOODBYE_SECONDS` to say goodbye.
         Nothing is left when the Deferred fires: no connection and no timer.
         """
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self.stopping = True
         try:
-            await self._listening.close()
-        except Exception:
-            _log.failure("a port could not be closed")
-        try:
-            self._sockets.stop()
-            await self._drain()
+            await self._drain.run()
             await self._registry.online.close(GOODBYE_SECONDS)
             # After the handlers' on_close: that may change a session too.
             await self._live_sessions.close()
@@ -305,23 +313,15 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             current.unbind(self)
             await super().stopService()
 
-    async def _drain(self) -> None:
-        """Give clients and pages some seconds to come to an end, and then none."""
-        # What was written last leaves in the turn after this one.
-        for _ in range(2):
-            await deferLater(self.reactor, 0)
-        last = self.reactor.seconds() + GOODBYE_SECONDS
-        while self._busy and self.reactor.seconds() < last:
-            await deferLater(self.reactor, _DRAIN_INTERVAL)
-        for mount in self.mounts.values():
-            mount.engine.abort()
-        self.site.abort()
-        # Twisted tells of a broken connection in the turn after it was broken.
-        await deferLater(self.reactor, 0)
+    def hurry(self) -> None:
+        """Let a stop that is under way wait for no client any more."""
+        self._drain.hurry()
 
-    @property
-    def _busy(self) -> bool:
-        return self.site.busy or any(mount.engine.busy for mount in self.mounts.values())
+    def _trouble(self) -> str | None:
+        """Say why new clients should go elsewhere; see `Health`."""
+        if self.stopping:
+            return "stopping"
+        return None if self.running and self._listening.complete else "starting"
 
     def banner(self) -> str:
         """Say what is served, where, and whether the cookies are safe."""
@@ -330,6 +330,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         )
 
     def _log_request(self, request: Request) -> None:
+        if request.path.rstrip(b"/") in self._unlogged:
+            return  # every second or so, for ever
         path = request.path.decode("latin-1")
         _log.info(
             "{address} {method} {path} {status} {size}",

@@ -200,6 +200,9 @@ class Settings(Checked):
         trusted_proxies: whose ``X-Forwarded-*`` headers are believed.
         allowed_origins: other origins whose pages may connect.
         max_body: most bytes of a request to a page.
+        drain_seconds: seconds over which the clients of a stopping service leave.
+        health_path: the URL path where it is said that the service lives; ``None`` for none.
+        ready_path: the URL path where it is said whether new clients are welcome, likewise.
         socket_io: see `SocketIOSettings`.
     """
 
@@ -232,6 +235,9 @@ class Settings(Checked):
     trusted_proxies: Sequence[str] = setting((), checks.texts("proxies", checks.proxy))
     allowed_origins: Sequence[str] = setting((), checks.texts("origins", checks.origin))
     max_body: int = setting(10_000_000, checks.count("bytes", least=0))
+    drain_seconds: float = setting(5.0, checks.number("seconds"))
+    health_path: str | None = setting(None, checks.optional(checks.path))
+    ready_path: str | None = setting(None, checks.optional(checks.path))
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property

@@ -21,6 +21,7 @@ from mojo.engineio.options import EngineOptions
 from mojo.engineio.resource import EngineResource
 from mojo.engineio.routes import Signpost, follow
 from mojo.errors import ProjectError
+from mojo.health import Place
 from mojo.project.app import App
 from mojo.settings import Settings, SocketIOSettings
 from mojo.socketio.options import SocketOptions
@@ -156,7 +157,12 @@ def make_mounts(
     return mounts
 
 
-def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]) -> IResource:
+def make_tree(
+    host: Host,
+    mounts: Mapping[str, IResource],
+    apps: Collection[App],
+    probes: Collection[Place],
+) -> IResource:
     """
     Make the root of a service's own tree.
 
@@ -164,6 +170,7 @@ def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]
         host: the service.
         mounts: the resources that speak Socket.IO, by path.
         apps: the apps, whose pages are matched in this order.
+        probes: where it is said how the service is.
     Raises:
         ProjectError: a pattern is wrong, or two parts claim the same path.
     """
@@ -179,6 +186,9 @@ def make_tree(host: Host, mounts: Mapping[str, IResource], apps: Collection[App]
     for path, mount in mounts.items():
         claim(path, "Socket.IO")
         prefixes[path] = mount
+    for path, setting, probe in probes:
+        claim(path, setting)
+        prefixes[path] = probe
     static_prefix = static.PREFIX.rstrip("/")
     claim(static_prefix, "STATIC_PATH")
     prefixes[static_prefix] = host.static_files.resource()

@@ -13,11 +13,14 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
+from mojo import systemd
+from mojo.draining import GOODBYE_SECONDS
 from mojo.errors import LocalError
 from mojo.heap import keep_freed_memory
 from mojo.project.loader import Project, load_project
 from mojo.service import MojoService
 from mojo.settings import parse_override
+from mojo.signals import SecondSignal
 
 
 class Options(usage.Options):
@@ -79,11 +82,16 @@ def makeService(options: Options, reactor: Any = None) -> MojoService:
     # The process is ours, here and only here.
     keep_freed_memory()
     try:
-        return MojoService.from_project(
+        service = MojoService.from_project(
             reactor, options.project, endpoints=options["listen"] or None
         )
     except LocalError as exc:
         raise SystemExit(_line(exc)) from exc
+    SecondSignal(reactor, service).setServiceParent(service)
+    told = systemd.from_environment(reactor, service.settings.drain_seconds + GOODBYE_SECONDS)
+    if told is not None:
+        told.setServiceParent(service)
+    return service
 
 
 def _line(error: LocalError) -> str:

@@ -35,6 +35,8 @@ FLOORS = (
     ("mojo.sessions", "mojo.web", "mojo.project", "mojo.auth"),
     (
         "mojo.site",
+        "mojo.draining",
+        "mojo.health",
         "mojo.listening",
         "mojo.service",
         "mojo.parts",
@@ -44,6 +46,7 @@ FLOORS = (
         "mojo.socket_handlers",
         "mojo",
     ),
+    ("mojo.signals", "mojo.systemd"),
     ("mojo.tap", "mojo.cli"),
     ("mojo.testing",),
 )

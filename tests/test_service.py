@@ -356,7 +356,7 @@ class LifeTests(ServiceTestCase):
             self.assertEqual(wire.closed, "aborted")
         self.assertEqual(silent.socket.closed, "aborted")
         self.assertEqual(service.site.channels, set())
-        self.assertFalse(service._busy)
+        self.assertFalse(service._drain.busy)
 
     def test_owed_packets(self) -> None:
         """A long-polling client between two GETs may still fetch what was sent to it."""

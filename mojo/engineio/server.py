@@ -101,7 +101,7 @@ class EngineServer:
         """
         session = self._sessions.get(eid)
         if session is None:
-            raise EngineError(EngineErrorCode.UNKNOWN_SID)
+            raise _shutting_down() if self._stopped else EngineError(EngineErrorCode.UNKNOWN_SID)
         return session
 
     def new_session(self, handshake: Handshake, eid: str | None = None) -> EngineSession:
@@ -115,9 +115,7 @@ class EngineServer:
             EngineError: the server is stopping, or another session has that id.
         """
         if self._stopped:
-            raise EngineError(
-                EngineErrorCode.BAD_REQUEST, message="Server shutting down", status=503
-            )
+            raise _shutting_down()
         if eid in self._sessions:
             # To replace the other would hand its client's requests to this one.
             raise EngineError(EngineErrorCode.BAD_REQUEST, detail="the new id is another session's")
@@ -133,6 +131,10 @@ class EngineServer:
         else:
             session.flush()
 
+    def refuse_new(self) -> None:
+        """Take no new sessions until `reopen`; those that are there go on."""
+        self._stopped = True
+
     def stop(self) -> None:
         """
         Close every session, telling each client that the server is shutting down.
@@ -140,7 +142,7 @@ class EngineServer:
         A client may still fetch what it is owed until `abort`; new ones are refused
         until `reopen`.
         """
-        self._stopped = True
+        self.refuse_new()
         for session in list(self._sessions.values()):
             session.close(CloseReason.SERVER_SHUTTING_DOWN)
 
@@ -166,6 +168,11 @@ class EngineServer:
         self._lingering.stop(session)
         self._greetings.stop(session)
         self._sessions.pop(session.eid, None)
+
+
+def _shutting_down() -> EngineError:
+    # A proxy may take the status for a hint to ask another node.
+    return EngineError(EngineErrorCode.BAD_REQUEST, message="Server shutting down", status=503)
 
 
 def _heartbeat_lost(session: EngineSession) -> None:

@@ -266,6 +266,11 @@ class SocketServer:
         self._engines.append(engine)
         return engine
 
+    def refuse_new(self) -> None:
+        """Take no new clients; those that are here stay until `stop`."""
+        for engine in self._engines:
+            engine.refuse_new()
+
     def stop(self) -> None:
         """
         Close every session: its connections end with ``"server shutting down"``.

@@ -18,9 +18,10 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
+from mojo.draining import GOODBYE_SECONDS
 from mojo.project.app import App
 from mojo.project.loader import load_project
-from mojo.service import GOODBYE_SECONDS, MojoService
+from mojo.service import MojoService
 from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, user_key
 from mojo.settings import read_settings
 from mojo.socketio.connection import Connection
@@ -258,7 +259,8 @@ class TestServer:
         stopped: list[object] = []
         self.service.stopService().addBoth(stopped.append)
         try:
-            for _ in range(int((GOODBYE_SECONDS + 1) / _STEP)):
+            longest = self.service.settings.drain_seconds + GOODBYE_SECONDS + 1
+            for _ in range(int(longest / _STEP)):
                 self.advance(_STEP)
                 if stopped:
                     break

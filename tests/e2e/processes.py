@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -87,8 +88,21 @@ class Process(ProcessProtocol):
         return await self.ended
 
 
-def start(*command: str | Path, cwd: Path | None = None, **environment: str) -> Process:
-    """Start a process; its output is kept."""
+def start(
+    *command: str | Path,
+    cwd: Path | None = None,
+    inherited: Sequence[int] = (),
+    **environment: str,
+) -> Process:
+    """
+    Start a process; its output is kept.
+
+    Args:
+        command: the program and its arguments.
+        cwd: where it starts.
+        inherited: open files that it has as 3, 4, ...
+        environment: more of its environment.
+    """
     process = Process()
     reactor.spawnProcess(
         process,
@@ -96,6 +110,7 @@ def start(*command: str | Path, cwd: Path | None = None, **environment: str) -> 
         [str(part) for part in command],
         env={**os.environ, **environment},
         path=str(cwd or ROOT),
+        childFDs={0: "w", 1: "r", 2: "r", **dict(enumerate(inherited, 3))},
     )
     return process
 

@@ -16,7 +16,7 @@ def make_service(*apps: App, path: Path | None = None, now=None, clock=None, **s
     """Make a service on a clock; it listens nowhere."""
     return MojoService(
         clock or Clock(),
-        Settings(**{"cookie_secret": SECRET, **settings}),
+        Settings(**{"cookie_secret": SECRET, "drain_seconds": 0, **settings}),
         apps,
         path=path,
         now=now or (lambda: 1_700_000_000.0),
