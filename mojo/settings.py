@@ -21,6 +21,8 @@ _TRANSPORTS = ("polling", "websocket")
 _OVERFLOWS = ("close", "drop_volatile", "drop_oldest")
 # RFC 9110 section 5.6.2, which a cookie's name must be.
 _COOKIE_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# Ids stand in URLs and in proxies' patterns.
+_SID_PREFIX = r"[A-Za-z0-9._-]{0,50}"
 
 
 _RECOVERY = {
@@ -60,6 +62,7 @@ class SocketIOSettings(Checked):
             ``False``, or a dict of the extension's options.
         cookie: the name of a cookie with the id of the Engine.IO session, or a dict of its
             attributes; ``None`` for none.
+        sid_prefix: how the ids of Engine.IO sessions begin, for a proxy.
         allow_request: a function that may refuse a client before it connects.
         generate_id: a function that makes the ids of Engine.IO sessions.
         initial_headers: a function that adds headers to the answer to a handshake.
@@ -136,6 +139,9 @@ class SocketIOSettings(Checked):
                 of_first=checks.matching(_COOKIE_NAME, "a cookie's name"),
             )
         ),
+    )
+    sid_prefix: str = setting(
+        "", checks.matching(_SID_PREFIX, "up to 50 letters, digits, dots, dashes or underscores")
     )
     allow_request: object = setting(None, checks.optional(checks.function))
     generate_id: object = setting(None, checks.optional(checks.function))

@@ -126,6 +126,11 @@ class ReadTests(SettingsTestCase):
              "SOCKET_IO['per_message_deflate'] has 'mem_level', which must be 9 levels or less"),
             ({"SOCKET_IO": {"per_message_deflate": {"server_max_window_bits": 8}}},
              "SOCKET_IO['per_message_deflate'] has 'server_max_window_bits', which must"),
+            ({"SOCKET_IO": {"sid_prefix": "a&"}}, "SOCKET_IO['sid_prefix'] must be up to 50 let"),
+            ({"SOCKET_IO": {"sid_prefix": "a" * 51}}, "SOCKET_IO['sid_prefix'] must be up to"),
+            ({"DRAIN_SECONDS": -1}, "DRAIN_SECONDS must be 0 seconds or more, not -1"),
+            ({"HEALTH_PATH": "healthz"}, "HEALTH_PATH must be a URL path such as '/socket.io/'"),
+            ({"READY_PATH": True}, "READY_PATH must be a URL path, not bool"),
             ({"SOCKET_IO": {"foo": 1}}, "SOCKET_IO['foo'] is no setting of Mojo"),
             ({"INSTALLED_APPS": "Chat"}, "INSTALLED_APPS must be a list of app names, not str"),
         ):  # fmt: skip

@@ -53,6 +53,8 @@ class EngineOptions:
         initial_packet: a message that every client is sent with the handshake.
         cookie: the name of a cookie with the session's id, or a mapping of its
             attributes, see `mojo.engineio.response_headers.EngineCookie`.
+        sid_prefix: how the ids of sessions begin, for a proxy that finds the node by them;
+            those that ``generate_id`` makes are left alone.
         allow_request: called with the `Handshake` of a client before it is let in; see
             `mojo.engineio.admission`.
         generate_id: called with the `Handshake`; gives the session's id.
@@ -82,6 +84,7 @@ class EngineOptions:
     allow_eio3: bool = False
     initial_packet: str | bytes | None = None
     cookie: str | Mapping[str, Any] | None = None
+    sid_prefix: str = ""
     allow_request: Callable[[Handshake], Any] | None = None
     generate_id: Callable[[Handshake], Any] | None = None
     initial_headers: Callable[[MutableMapping[str, Any], Handshake], Any] | None = None

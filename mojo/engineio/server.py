@@ -119,7 +119,9 @@ class EngineServer:
         if eid in self._sessions:
             # To replace the other would hand its client's requests to this one.
             raise EngineError(EngineErrorCode.BAD_REQUEST, detail="the new id is another session's")
-        session = EngineSession(self, self._new_id() if eid is None else eid, handshake)
+        if eid is None:
+            eid = self.options.sid_prefix + self._new_id()
+        session = EngineSession(self, eid, handshake)
         self._sessions[session.eid] = session
         return session
 

@@ -113,6 +113,16 @@ class GenerateIdTests(SynchronousTestCase):
         endpoint = Endpoint(generate_id=later)
         self.assertIn('"sid":"user-ada"', endpoint.get(POLLING + "&user=ada").text)
 
+    def test_prefix(self) -> None:
+        """Ids begin with the name of their node, by both transports; the app's own do not."""
+        endpoint = Endpoint(sid_prefix="node-a.")
+        self.assertIn('"sid":"node-a.eid1"', endpoint.get(POLLING).text)
+        endpoint.open_websocket(WEBSOCKET)
+        self.assertEqual(endpoint.session.eid, "node-a.eid2")
+        self.assertEqual(endpoint.post(f"{POLLING}&sid=node-a.eid1", b"4a").text, "ok")
+        own = Endpoint(sid_prefix="a.", generate_id=lambda handshake: "own")
+        self.assertIn('"sid":"own"', own.get(POLLING).text)
+
     def test_taken(self) -> None:
         """Code 3; whoever has the id keeps it, and their session."""
         endpoint = Endpoint(generate_id=lambda handshake: "same")

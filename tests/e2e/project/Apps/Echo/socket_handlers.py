@@ -1,5 +1,7 @@
 """What the official clients talk to."""
 
+import os
+
 from twisted.internet import reactor
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.task import deferLater
@@ -74,6 +76,10 @@ class SocketConnectionHandler(MojoSocketHandler):
             "cookie": self.request.headers.get("cookie"),
             "room": self.request.get_argument("room"),
         }
+
+    @event
+    def process(self):
+        return os.getpid()
 
     @event
     def transport(self):
