@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutine
-from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -36,10 +35,13 @@ def run(
     return result.addCallbacks(done, failed)
 
 
+#: Types of results that nobody has to wait for, and that need not be asked what they are.
+AT_ONCE = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
+
+
 def begun(result: Any) -> Any:
     """Let a coroutine begin, and give its Deferred; anything else as it is."""
-    # Coroutines of Python functions are of this very type; others are asked for.
-    if type(result) is CoroutineType or iscoroutine(result):
+    if type(result) not in AT_ONCE and iscoroutine(result):
         return Deferred.fromCoroutine(result)
     return result
 

@@ -25,8 +25,8 @@ from mojo.calls import ignore, run
 from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
-from mojo.socketio.dispatch import Dispatch, event_name, report
 from mojo.socketio.held import Held
+from mojo.socketio.dispatch import dispatch, event_name, report
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
 from mojo.socketio.opening import ask_app, refusal_for
@@ -321,7 +321,7 @@ class Connection:
         del data[0]
         if self._listeners is not None:
             tell(self._listeners.incoming, (name, tuple(data)), self._incoming_failed)
-        self._turns.take(Dispatch(self, name, data, ack_id))
+        dispatch(self, self._turns, name, data, ack_id)
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""

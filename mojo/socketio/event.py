@@ -67,6 +67,8 @@ class EventEntry:
         most: most arguments, or ``None`` for any number.
         validator: takes the event's name and its arguments, and gives those that the
             method is called with, or raises; ``None`` counts them only.
+        plain: whether there is nothing to do but to call the method, if it accepts the
+            number of the arguments.
     """
 
     method: Callable[..., Any]
@@ -75,6 +77,7 @@ class EventEntry:
     least: int
     most: int | None
     validator: Validator | None = None
+    plain: bool = False
 
     def arguments(self, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """
@@ -222,4 +225,5 @@ def _entry(method: Callable[..., Any], validator: Validator | None, mark: EventM
     least = sum(1 for p in positional if p.default is p.empty)
     unlimited = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     most = None if unlimited else len(positional)
-    return EventEntry(method, mark.concurrent, mark.idempotent, least, most, validator)
+    plain = validator is None and not mark.idempotent and mark.name != CATCH_ALL
+    return EventEntry(method, mark.concurrent, mark.idempotent, least, most, validator, plain)

@@ -96,9 +96,30 @@ class Turns:
     def __len__(self) -> int:
         return len(self._queue or ())
 
+    @property
+    def free(self) -> bool:
+        """Whether a call can be made now."""
+        return not self._busy and not self._queue
+
+    def begin(self) -> None:
+        """Let the caller make a call itself, now that it is `free`; `end` or `came` must follow."""
+        self._busy = True
+
+    def end(self) -> None:
+        """Go on: the call of `begin` is over."""
+        self._busy = False
+        if self._queue:
+            self._go_on()
+
+    def came(self, turn: Turn, result: Any) -> None:
+        """Go on with what the call of `begin` gave, as `take` does with a turn's."""
+        self._came(turn, result)
+        if self._queue:
+            self._go_on()
+
     def take(self, turn: Turn) -> None:
         """Make a call now, or when those before it are over."""
-        if not self._busy and not self._queue:
+        if self.free:
             self._begin(turn)
             if self._queue:
                 self._go_on()
@@ -121,11 +142,14 @@ class Turns:
     def _begin(self, turn: Turn) -> None:
         self._busy = True
         try:
-            result = begun(turn.call())
+            result = turn.call()
         except Exception:
             turn.failed(Failure())
             self._busy = False
             return
+        self._came(turn, begun(result))
+
+    def _came(self, turn: Turn, result: Any) -> None:
         if not isinstance(result, Deferred):
             turn.done(result)
             self._busy = False
