@@ -120,7 +120,7 @@ class Outgoing:
         Raises:
             UnsendableError: an argument cannot be sent.
         """
-        packets = self._line.parser.ack(ack_id, args).packets(self._namespace)
+        packets = self._line.parser.ack_packets(ack_id, args, self._namespace)
         self._line.check_size(packets)
         self._line.send(packets)
 

@@ -30,6 +30,8 @@ from mojo.engineio.welcome import open_packets
 from mojo.errors import Disconnected
 
 _log = Logger()
+# Looking an enum's member up for each message takes as long as two calls.
+_OPEN = SessionState.OPEN
 
 
 class EngineSession:
@@ -164,7 +166,7 @@ class EngineSession:
         What is volatile is dropped here if the client cannot take it; if too much waits,
         the ``overflow`` option says what is.
         """
-        if self.state is not SessionState.OPEN:
+        if self.state is not _OPEN:
             return
         first = packets[0]
         if first.volatile and not self.writable and self._outbox.refuses(first):
@@ -282,7 +284,7 @@ class EngineSession:
     def message_received(self, data: str | bytes) -> None:
         """Take one message of the client; see `TransportOwner`."""
         self._host.stats.packets_recv += 1
-        if self.state is SessionState.OPEN:
+        if self.state is _OPEN:
             assert self._receiver is not None
             try:
                 self._receiver.message_received(data)

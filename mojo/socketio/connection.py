@@ -50,6 +50,9 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
+_OPEN = ConnectionState.OPEN
+
+
 class Connection:
     """
     One client in one namespace.
@@ -272,7 +275,7 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """Send a message; while opening it is held back, after the end dropped."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is _OPEN:
             if self._listeners is not None and message.event is not None:
                 tell(self._listeners.outgoing, message.event, self._outgoing_failed)
                 if self.state is not ConnectionState.OPEN:
@@ -354,9 +357,12 @@ class Connection:
     def acknowledge(self, ack_id: int, result: Any) -> None:
         """Send an acknowledgement."""
         try:
-            self.send(self.namespace.parser.ack(ack_id, wrap(result)))
+            packets = self.namespace.parser.ack_packets(ack_id, wrap(result), self.wire_name)
         except UnsendableError:
             self.report(Failure(), "acknowledgement")
+        else:
+            if self.state is _OPEN:
+                self.client.send(packets)
 
     def report(self, failure: Failure, where: str) -> Any:
         """Log what the app's code raised, and hand it to the app's ``on_error``."""

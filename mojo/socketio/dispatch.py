@@ -228,8 +228,11 @@ def dispatch(
     packet to its acknowledgement.
 
     Args:
-        receiver: see `Dispatch`, also of the others.
+        receiver: see `Dispatch`.
         turns: the connection's.
+        name: see `Dispatch`.
+        args: likewise.
+        ack_id: likewise.
     """
     handler = receiver.handler
     entry = handler.event_table.get(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from mojo.engineio.packet import Packet as EnginePacket
 from mojo.errors import UnsendableError
 from mojo.socketio.message import Message
 from mojo.socketio.packet import RESERVED_EVENTS, Packet, PacketType
@@ -117,6 +118,21 @@ class Parser(Protocol):
             UnsendableError: an argument cannot be put on the wire.
         """
         return self.message(PacketType.ACK, list(args), ack_id)
+
+    def ack_packets(
+        self, ack_id: int, args: Sequence[Any], namespace: str
+    ) -> Sequence[EnginePacket]:
+        """
+        Make the Engine.IO packets of an ACK, which is for one client alone.
+
+        Args:
+            ack_id: what it repeats.
+            args: the arguments.
+            namespace: its name on the wire.
+        Raises:
+            UnsendableError: an argument cannot be put on the wire.
+        """
+        return self.ack(ack_id, args).packets(namespace)
 
     def connect(self, data: Mapping[str, Any]) -> Message:
         """

@@ -53,6 +53,26 @@ class WireFormTests(SynchronousTestCase):
             ['61-15["bar",{"_placeholder":true,"num":0}]', b"\x01"],
         )
 
+    def test_packets_of_an_ack(self) -> None:
+        """An answer for one client has the form of a message's, whatever is in it."""
+        for answer in ((), ("bar",), (1, None, {"a": [True]}), ("é", "\ud800"), ("x", b"\x01")):
+            for namespace in ("/", "/admin"):
+                self.assertEqual(
+                    [packet.data for packet in PARSER.ack_packets(13, answer, namespace)],
+                    wire(PARSER.ack(13, answer), namespace),
+                )
+        self.assertEqual(PARSER.ack_packets(13, ("bar",), "/admin")[0].data, '3/admin,13["bar"]')
+
+    def test_ack_that_cannot_be_sent(self) -> None:
+        with self.assertRaisesRegex(UnsendableError, "acknowledgement: object cannot be sent"):
+            PARSER.ack_packets(1, (object(),), "/")
+
+    def test_encoder_of_the_project(self) -> None:
+        """It makes what an answer holds, too."""
+        parser = JsonParser(lambda value: value.isoformat())
+        packets = parser.ack_packets(1, (date(2026, 1, 2),), "/")
+        self.assertEqual(packets[0].data, '31["2026-01-02"]')
+
     def test_others(self) -> None:
         self.assertEqual(wire(PARSER.connect({"sid": "abc"})), ['0{"sid":"abc"}'])
         self.assertEqual(wire(PARSER.connect({"sid": "abc"}), "/a"), ['0/a,{"sid":"abc"}'])

@@ -87,6 +87,38 @@ class TurnsTests(SynchronousTestCase):
         self.turns.take(Call(call, lambda _: None))
         self.assertEqual(self.log, ["end outer", "begin inner", "done inner None"])
 
+    def test_call_of_the_callers_own(self) -> None:
+        """A turn that is taken during it begins when it ends."""
+        self.assertTrue(self.turns.free)
+        self.turns.begin()
+        self.take("a")
+        self.assertFalse(self.turns.free)
+        self.assertEqual(self.log, [])
+        self.turns.end()
+        self.assertEqual(self.log, ["begin a", "done a None"])
+        self.assertTrue(self.turns.free)
+
+    def test_call_of_the_callers_own_that_waits(self) -> None:
+        """It is a turn from then on."""
+        wait: Deferred = Deferred()
+        self.turns.begin()
+        self.take("a")
+        turn = Call(lambda: None, lambda _: None)
+        turn.done = lambda value: self.log.append(f"done {value}")
+        self.turns.came(turn, wait)
+        self.assertEqual(self.log, [])
+        wait.callback("x")
+        self.assertEqual(self.log, ["done x", "begin a", "done a None"])
+
+    def test_call_of_the_callers_own_that_need_not_be_waited_for(self) -> None:
+        """What was taken during it begins at once."""
+        turn = Call(lambda: None, lambda _: None)
+        turn.concurrent = True
+        self.turns.begin()
+        self.take("a")
+        self.turns.came(turn, Deferred())
+        self.assertEqual(self.log, ["begin a", "done a None"])
+
     def test_long_queue(self) -> None:
         """Ten thousand that are over at once are taken in a loop, not in depth."""
         first: Deferred = Deferred()

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mojo.engineio.packet import Packet
-from mojo.engineio.versions import VERSION_4, Version
+from mojo.engineio.versions import FIN_TEXT, VERSION_4, Version
 
 _MASKED = 0x80
+# What stands before nearly every payload.
+_SHORT_TEXT_HEADS = tuple(bytes((FIN_TEXT, size)) for size in range(126))
 
 
 def encode_frame(first_byte: int, payload: bytes) -> bytes:
@@ -57,7 +59,10 @@ def frame_of(packet: Packet) -> bytes:
     """Give, and remember on the packet, the frame that carries it in version 4."""
     frame = packet.frame_form
     if frame is None:
-        frame = packet.frame_form = encode_frame(*VERSION_4.encode_message(packet))
+        first, payload = VERSION_4.encode_message(packet)
+        size = len(payload)
+        head = _SHORT_TEXT_HEADS[size] if size < 126 and first == FIN_TEXT else None
+        frame = packet.frame_form = (head or encode_head(first, size)) + payload
     return frame
 
 
