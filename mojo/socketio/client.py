@@ -16,7 +16,7 @@ from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.ports import CloseReason, SessionState
 from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, PacketError
-from mojo.socketio.connection import Connection, ConnectionState
+from mojo.socketio.connection import Connection
 from mojo.socketio.dialect import Query, dialect_of
 from mojo.socketio.logins import LiveLogins
 from mojo.socketio.namespace import Namespace
@@ -24,10 +24,10 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT, Packet, PacketType
 from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
+from mojo.socketio.states import OPEN, ConnectionState
 
 # An enum's member is looked up by a method; these are not.
 _EVENT = PacketType.EVENT
-_OPEN = ConnectionState.OPEN
 
 Route = Callable[[str, dict[str, Any]], Namespace | None]
 
@@ -117,7 +117,7 @@ class Client:
                 # What nearly every packet is, on the shortest way.
                 if packet.type is _EVENT:
                     connection = self._connections.get(packet.namespace)
-                    if connection is not None and connection.state is _OPEN:
+                    if connection is not None and connection.state is OPEN:
                         connection.event_received(packet.data, packet.ack_id)
                         return
                 self._dispatch(packet, self.dialect.take_query(packet))

@@ -13,7 +13,6 @@ a handler may be waiting for, go past the queue.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -36,21 +35,11 @@ from mojo.socketio.reasons import DisconnectReason
 from mojo.socketio.recovery import Comeback
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
+from mojo.socketio.states import OPEN, ConnectionState
 from mojo.socketio.threads import run_in_reactor
 from mojo.socketio.turns import Call, Turns
 
 _log = Logger()
-
-
-class ConnectionState(Enum):
-    """Where a connection is in its life."""
-
-    OPENING = "opening"
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-_OPEN = ConnectionState.OPEN
 
 
 class Connection:
@@ -275,7 +264,7 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """Send a message; while opening it is held back, after the end dropped."""
-        if self.state is _OPEN:
+        if self.state is OPEN:
             if self._listeners is not None and message.event is not None:
                 tell(self._listeners.outgoing, message.event, self._outgoing_failed)
                 if self.state is not ConnectionState.OPEN:
@@ -361,7 +350,7 @@ class Connection:
         except UnsendableError:
             self.report(Failure(), "acknowledgement")
         else:
-            if self.state is _OPEN:
+            if self.state is OPEN:
                 self.client.send(packets)
 
     def report(self, failure: Failure, where: str) -> Any:

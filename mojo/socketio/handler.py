@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
-from mojo.socketio.connection import Connection, ConnectionState
+from mojo.socketio.connection import Connection
 from mojo.socketio.dispatch import call_method
 from mojo.socketio.event import UNHANDLED, EventTable, build_table, event
 from mojo.socketio.listeners import EventMiddleware, Listener, drop
@@ -26,6 +26,7 @@ from mojo.socketio.presence_lists import OwnPresence
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.session_methods import SessionMethods
 from mojo.socketio.socket_operator import SocketOperator
+from mojo.socketio.states import ConnectionState
 from mojo.socketio.user_methods import UserMethods
 
 
