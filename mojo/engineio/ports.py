@@ -47,6 +47,10 @@ class SessionState(Enum):
     CLOSED = "closed"
 
 
+#: To look an enum's member up for each message takes as long as two calls.
+OPEN = SessionState.OPEN
+
+
 class Transport(Protocol):
     """
     What carries a session's packets.

@@ -19,6 +19,7 @@ from mojo.engineio.heartbeat import Watch
 from mojo.engineio.outbox import Outbox
 from mojo.engineio.packet import Packet, PacketType, checked_message
 from mojo.engineio.ports import (
+    OPEN,
     Abandonable,
     CloseReason,
     Receiver,
@@ -30,8 +31,6 @@ from mojo.engineio.welcome import open_packets
 from mojo.errors import Disconnected
 
 _log = Logger()
-# Looking an enum's member up for each message takes as long as two calls.
-_OPEN = SessionState.OPEN
 
 
 class EngineSession:
@@ -166,7 +165,7 @@ class EngineSession:
         What is volatile is dropped here if the client cannot take it; if too much waits,
         the ``overflow`` option says what is.
         """
-        if self.state is not _OPEN:
+        if self.state is not OPEN:
             return
         first = packets[0]
         if first.volatile and not self.writable and self._outbox.refuses(first):
@@ -284,10 +283,9 @@ class EngineSession:
     def message_received(self, data: str | bytes) -> None:
         """Take one message of the client; see `TransportOwner`."""
         self._host.stats.packets_recv += 1
-        if self.state is _OPEN:
-            assert self._receiver is not None
+        if self.state is OPEN:
             try:
-                self._receiver.message_received(data)
+                self._receiver.message_received(data)  # type: ignore[union-attr]
             except Exception:
                 _log.failure("a message from {address} failed", address=self.handshake.address)
 

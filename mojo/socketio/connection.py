@@ -24,8 +24,8 @@ from mojo.calls import ignore, run
 from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
-from mojo.socketio.held import Held
 from mojo.socketio.dispatch import dispatch, event_name, report
+from mojo.socketio.held import Held
 from mojo.socketio.listeners import EventMiddleware, Listeners, tell
 from mojo.socketio.message import Message
 from mojo.socketio.opening import ask_app, refusal_for
