@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -60,7 +61,8 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """The modules that a file imports anywhere in it, whatever is behind an ``if``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -72,9 +74,10 @@ def imports_of(path: Path) -> set[str]:
                 names.add(f"{node.module}.{alias.name}")
             if not all(_is_module(f"{node.module}.{alias.name}") for alias in node.names):
                 names.add(node.module)  # names of its own, and not only modules in it
-    return names
+    return frozenset(names)
 
 
+@cache
 def _is_module(name: str) -> bool:
     path = ROOT.parent / name.replace(".", "/")
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
