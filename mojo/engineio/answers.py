@@ -19,10 +19,9 @@ class AnswerFields:
 
     Attributes:
         pairs: the same, as twisted.web orders and spells them.
-        wire: their bytes.
     """
 
-    __slots__ = ("pairs", "wire")
+    __slots__ = ("_wire", "_wires", "pairs")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         headers = Headers()
@@ -31,7 +30,27 @@ class AnswerFields:
         self.pairs: Sequence[tuple[bytes, bytes]] = [
             (name, value) for name, values in headers.getAllRawHeaders() for value in values
         ]
-        self.wire = b"".join(b"%b: %b\r\n" % pair for pair in self.pairs)
+        self._wire = b"".join(b"%b: %b\r\n" % pair for pair in self.pairs)
+        self._wires: dict[tuple[bytes, str | None], bytes] = {}
+
+    def wire_with(self, content_type: bytes, coding: str | None) -> bytes:
+        """
+        Give their bytes and those of the body's headers, up to its length.
+
+        Args:
+            content_type: of the body; there are not many.
+            coding: how it was compressed, if it was.
+        """
+        key = content_type, coding
+        wire = self._wires.get(key)
+        if wire is None:
+            encoding = "" if coding is None else f"Content-Encoding: {coding}\r\n"
+            wire = self._wires[key] = b"%bContent-Type: %b\r\n%bContent-Length: " % (
+                self._wire,
+                content_type,
+                encoding.encode("ascii"),
+            )
+        return wire
 
     def adding(self, pairs: Iterable[tuple[bytes, bytes]]) -> AnswerFields:
         """Give these and others, which do not replace those of the same names."""

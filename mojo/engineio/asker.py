@@ -188,6 +188,11 @@ class Asker:
                 EngineErrorCode.FORBIDDEN, message="Origin not allowed", detail=self._refusal
             )
 
+    def owns(self, handshake: Handshake) -> bool:
+        """Tell whether `check_owner` would let it pass at any time from now on."""
+        owner = handshake.session_id or handshake.user_id
+        return owner is None or self._owned is handshake
+
     def check_owner(self, handshake: Handshake, identify: Identify) -> None:
         """
         Refuse a request for a visitor's session that comes from somebody else.
@@ -204,8 +209,7 @@ class Asker:
         Raises:
             EngineError: it comes from somebody else.
         """
-        owner = handshake.session_id or handshake.user_id
-        if owner is None or self._owned is handshake:
+        if self.owns(handshake):
             return
         if self.cookies == handshake.headers.get("cookie", ()):
             # The same for ever, other than what `identify` says, which is asked each time.
@@ -213,6 +217,7 @@ class Asker:
             return
         identity = identify(read_cookies(self.cookies))
         # A visitor without a session is known by the login alone.
+        owner = handshake.session_id or handshake.user_id
         asking = identity.user_id if handshake.session_id is None else identity.session_id
         if asking is None and self.address == handshake.address:
             return

@@ -25,7 +25,8 @@ from twisted.web.server import Request
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.exchange import Exchange, Upload, WebUpload
 from mojo.engineio.forms import read_form
-from mojo.engineio.plain import KnownHead, PlainExchange, PlainMount, read_plain
+from mojo.engineio.plain import KnownHead, PlainMount, read_plain
+from mojo.engineio.plain_exchange import PlainExchange
 from mojo.engineio.proxies import address_of
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.errors import EngineError, HeadTooLongError, PayloadTooLongError, RemoteError
@@ -185,7 +186,7 @@ class EngineChannel(HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: dict[bytes, KnownHead] = {}
+        self._known: list[KnownHead] = []
         self._ahead: list[bytes] = []
 
     def connectionMade(self) -> None:
@@ -222,7 +223,7 @@ class EngineChannel(HTTPChannel):
             self._between = False
             request = read_plain(data, self.site, self._known)
             if request is not None:
-                self._serve(PlainExchange(self, request), request[2].mount)
+                self._serve(PlainExchange(self, request), request.head.mount)
                 return
         if self._linger_left is not None:
             self._linger_left -= len(data)

@@ -9,7 +9,7 @@ mount does with an `Exchange` is the same for both, and so are the bytes of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.python.failure import Failure
 from twisted.web.server import Request
@@ -20,6 +20,9 @@ from mojo.engineio.head import Fields, read_fields, write_head
 from mojo.engineio.proxies import address_of
 from mojo.engineio.terms import Terms, read_terms
 
+if TYPE_CHECKING:
+    from mojo.engineio.found import Found
+
 NO_FIELDS = AnswerFields(())
 
 #: See `Askers.judge`.
@@ -27,7 +30,14 @@ Judge = Callable[[bytes, Fields, str, bool], Asker]
 
 
 class Upload(Protocol):
-    """A request whose headers are in, when its body may be yet to come."""
+    """
+    A request whose headers are in, when its body may be yet to come.
+
+    Attributes:
+        found: what the mount found it to be for, or one like it before.
+    """
+
+    found: Found | None
 
     @property
     def terms(self) -> Terms:
@@ -110,6 +120,7 @@ class WebUpload:
 
     def __init__(self, request: Request, uri: bytes) -> None:
         self._request = request
+        self.found: Found | None = None
         self.terms = read_terms(uri)
 
     def asker(self, judge: Judge) -> Asker:
@@ -138,6 +149,7 @@ class WebExchange:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._terms: Terms | None = None
+        self.found: Found | None = None
         self.method: bytes = request.method
         self.uri: bytes = request.uri
         self.version: bytes = request.clientproto

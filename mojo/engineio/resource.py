@@ -22,6 +22,7 @@ from mojo.engineio import jsonp
 from mojo.engineio.admission import ask_for_id, ask_whether_allowed, is_asked
 from mojo.engineio.asker import Asker, Askers
 from mojo.engineio.exchange import Exchange, Upload, WebExchange
+from mojo.engineio.found import Found
 from mojo.engineio.handshake import Handshake
 from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason
@@ -78,13 +79,18 @@ class EngineResource(Resource):
         try:
             asker = exchange.asker(self._askers.judge)
             terms = exchange.terms
-            asker = self._asker_of(exchange)
-            asker.check_origin()
+            found = exchange.found
+            if found is None or not found.holds:
+                found = None
+                asker = self._page_of(asker, terms)
+                asker.check_origin()
             exchange.fields = asker.answer_fields
             if exchange.method == b"OPTIONS":
                 self._answer_preflight(exchange, asker)
             else:
-                self._serve(exchange, asker, terms)
+                if found is None:
+                    found = exchange.found = self._find(exchange.method, asker, terms)
+                self._serve(exchange, found)
         except RemoteError as exc:
             self._refuse(exchange, exc, asker if terms is not None else None)
         except Exception:
@@ -110,15 +116,17 @@ class EngineResource(Resource):
         Raises:
             EngineError: another POST of that session is under way; it has failed.
         """
-        try:
-            asker = self._asker_of(upload)
-            asker.check_origin()
-            session, _ = self._find(b"POST", asker, upload.terms)
-        except Exception:
-            # Whatever it is, `serve` meets it again, and answers.  Only what may have to do with
-            # a session may count as its POST: a second one ends it.
-            return None
-        transport = session.transport if session is not None else None
+        found = upload.found
+        if found is None or not found.holds:
+            try:
+                asker = self._page_of(upload.asker(self._askers.judge), upload.terms)
+                asker.check_origin()
+                found = upload.found = self._find(b"POST", asker, upload.terms)
+            except Exception:
+                # Whatever it is, `serve` meets it again, and answers.  Only what may have to do
+                # with a session may count as its POST: a second one ends it.
+                return None
+        transport = None if found.session is None else found.session.transport
         if not isinstance(transport, PollingTransport):
             return None
         transport.begin_upload()
@@ -126,23 +134,20 @@ class EngineResource(Resource):
 
     # -- one request --------------------------------------------------------
 
-    def _asker_of(self, asked: Upload) -> Asker:
-        asker = asked.asker(self._askers.judge)
-        if asker.origin is None and asked.terms.script is not None:
-            asker = self._askers.of_script(asker)
+    def _page_of(self, asker: Asker, terms: Terms) -> Asker:
+        """Give who is asking, with the page that a script's request comes from."""
+        if terms.script is not None and asker.origin is None:
+            return self._askers.of_script(asker)
         return asker
 
-    def _serve(self, exchange: Exchange, asker: Asker, terms: Terms) -> None:
-        session, version = self._find(exchange.method, asker, terms)
-        if asker.is_upgrade:
+    def _serve(self, exchange: Exchange, found: Found) -> None:
+        if found.asker.is_upgrade:
             check_upgrade(exchange)
-            self._serve_websocket(exchange, asker, session, version)
+            self._serve_websocket(exchange, found.asker, found.session, found.version)
         else:
-            self._serve_polling(exchange, asker, terms, session, version)
+            self._serve_polling(exchange, found.asker, found.terms, found.session, found.version)
 
-    def _find(
-        self, method: bytes, asker: Asker, terms: Terms
-    ) -> tuple[EngineSession | None, Version]:
+    def _find(self, method: bytes, asker: Asker, terms: Terms) -> Found:
         """
         Find the session that a request is for, if it has one, and the version that it speaks.
 
@@ -167,7 +172,7 @@ class EngineResource(Resource):
                     EngineErrorCode.BAD_REQUEST, detail="the session speaks another EIO"
                 )
             asker.check_owner(session.handshake, self.engine.identify)
-        return session, version
+        return Found(asker, terms, session, version)
 
     def _version_of(self, terms: Terms) -> Version:
         """
@@ -259,9 +264,9 @@ class EngineResource(Resource):
 
         def packets() -> Iterator[Packet]:
             payload = jsonp.unwrap(body) if is_jsonp else body
-            yield from version.decode_payload(payload, is_binary=asker.is_binary)
+            return version.decode_payload(payload, is_binary=asker.is_binary)
 
-        transport.receive(packets(), answer)
+        transport.receive(packets, answer)
 
     def _serve_websocket(
         self, exchange: Exchange, asker: Asker, session: EngineSession | None, version: Version

@@ -11,6 +11,7 @@ from twisted.web.server import Site
 from mojo.engineio import EngineSite
 from mojo.engineio.handshake import Identity
 from mojo.engineio.plain import read_plain
+from mojo.engineio.ports import CloseReason
 from mojo.testing.frames import TEXT, UPGRADE_HEADERS, WebSocketWire, client_frame, parse_frames
 from mojo.testing.http import http_request
 from mojo.testing.wire import Wire
@@ -44,14 +45,14 @@ class PlainPaths:
 
 class ReadingTests(SynchronousTestCase):
     def read(self, data: bytes):
-        return read_plain(data, PlainPaths(), {})
+        return read_plain(data, PlainPaths(), [])
 
     def test_plain(self) -> None:
-        known: dict = {}
+        known: list = []
         for method, body in (("GET", b""), ("POST", b"4a"), ("POST", b"")):
             request = read_plain(raw(method, POLLING, body=body), PlainPaths(), known)
             self.assertEqual(request[:2], (method.encode(), POLLING.encode()))
-            self.assertEqual(request[3], body)
+            self.assertEqual(request.body, body)
 
     def test_without_headers(self) -> None:
         self.assertIsNotNone(self.read(b"GET /engine.io/?EIO=4 HTTP/1.1\r\n\r\n"))
@@ -108,7 +109,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_memory_is_bounded(self) -> None:
         """A client that never repeats itself is remembered no more than others."""
-        known: dict = {}
+        known: list = []
         for number in range(1000):
             read_plain(raw("GET", POLLING, f"X-Number: {number}\r\n"), PlainPaths(), known)
             self.assertLessEqual(len(known), 4)
@@ -329,6 +330,85 @@ class SameAnswersTests(SynchronousTestCase):
 def hook(headers, facts) -> None:
     headers["X-Query"] = str(facts.get_query("t"))
     headers["Cache-Control"] = "no-cache"
+
+
+class FoundTests(SynchronousTestCase):
+    """What was found for a connection's last request is not believed when it has changed."""
+
+    def setUp(self) -> None:
+        self.twin = Twin()
+        self.number = self.twin.connect()
+        self.open()
+
+    def open(self) -> None:
+        self.twin.send(self.number, raw("GET", POLLING))
+        self.post()
+
+    def post(self, cookie: str = "session_id=ada; theme=dark", sid: str = "eid1") -> list[int]:
+        """POST, compare everything, and give the statuses of all answers since the last."""
+        headers = BROWSER.replace("session_id=ada; theme=dark", cookie)
+        self.twin.send(self.number, raw("POST", f"{POLLING}&sid={sid}", headers, body=b"4a"))
+        fast, slow = self.twin.states()
+        self.assertEqual(fast, slow)
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", fast[0][self.number])]
+
+    def test_kept(self) -> None:
+        """Or there is nothing to test here."""
+        found = [channel._known[-1].found for channel in self.twin.fast.site.channels]
+        self.assertEqual(self.post(), [200])
+        self.assertEqual(
+            [channel._known[-1].found for channel in self.twin.fast.site.channels], found
+        )
+        self.assertTrue(found[0].holds)
+
+    def test_another_id_of_the_visitor(self) -> None:
+        """The session is another visitor's by now."""
+        for endpoint in self.twin.both:
+            (session,) = endpoint.engine.sessions.values()
+            session.handshake = session.handshake.moved("bea")
+            session.handshake.head = b"Cookie: session_id=bea\r\n"
+        self.assertEqual(self.post(), [403])
+        self.assertEqual(self.post("session_id=bea"), [200])
+        self.assertEqual(self.post(), [403])
+
+    def test_session_over(self) -> None:
+        """And another session may have its id by then."""
+        for endpoint in self.twin.both:
+            (session,) = endpoint.engine.sessions.values()
+            session.lose(CloseReason.PING_TIMEOUT)
+        self.assertEqual(self.post(), [400])
+        for endpoint in self.twin.both:
+            endpoint.engine._new_id = lambda: "eid1"
+        self.open()
+        self.assertEqual(self.post(), [200])
+        self.assertEqual(self.twin.fast.log[-2:], ["a", "a"])
+
+    def test_another_session(self) -> None:
+        """One connection may serve several sessions in turn."""
+        self.open()
+        for sid in ("eid1", "eid2", "eid1"):
+            self.assertEqual(self.post(sid=sid), [200])
+        self.assertEqual(self.post(sid="eid3"), [400])
+
+    def test_cookies_that_must_be_read(self) -> None:
+        """They are other than those that opened it: whose they are is asked each time."""
+        cookie = "session_id=ada"
+        self.assertEqual(self.post(cookie), [200])
+        for endpoint in self.twin.both:
+            endpoint.engine.identify = lambda cookies: Identity("eve")
+        self.assertEqual(self.post(cookie), [403])
+
+    def test_second_post(self) -> None:
+        """It ends the session, also when it came with what was found before."""
+        for endpoint in self.twin.both:
+            (session,) = endpoint.engine.sessions.values()
+            session.pause()
+        self.post()
+        other = self.twin.connect()
+        self.twin.send(other, raw("POST", POLLING + "&sid=eid1", body=b"4b"))
+        fast, slow = self.twin.states()
+        self.assertEqual(fast, slow)
+        self.assertEqual(fast[3][-1], ("closed", "transport error"))
 
 
 class ConnectionTests(SynchronousTestCase):

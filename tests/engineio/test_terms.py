@@ -13,6 +13,7 @@ class TermsTests(SynchronousTestCase):
             (b"/engine.io?EIO=4&transport=polling&t=Px~_-.1", None),
             (b"/engine.io/?EIO=4&transport=polling&sid=a-_Z9", "a-_Z9"),
             (b"/engine.io/?EIO=4&transport=polling&sid=a-_Z9&t=x", "a-_Z9"),
+            (b"/engine.io/?EIO=4&transport=polling&t=ueqe_g5-&sid=a-_Z9", "a-_Z9"),
         ):
             self.assertEqual(read_terms(uri), Terms("polling", sid, "4"), uri)
 

@@ -99,19 +99,19 @@ class PollingTransport:
         """See `Exchange.when_over`."""
         self.end_upload()
 
-    def receive(self, packets: Iterable[Packet], answer: Callable[[], None]) -> None:
+    def receive(self, packets: Callable[[], Iterable[Packet]], answer: Callable[[], None]) -> None:
         """
         Take the packets of a POST.
 
         Args:
-            packets: they may be read while they are taken.
+            packets: gives them; they may be read while they are taken.
             answer: sends the client its ``ok``; called when the client may send
                 more, which is later than now if reading is paused.
         Raises:
             RemoteError: one cannot be read; the session has then failed.
         """
         try:
-            for packet in packets:
+            for packet in packets():
                 self.owner.packet_received(packet)
         except RemoteError as exc:
             self.owner.transport_failed(self, CloseReason.PARSE_ERROR, str(exc))

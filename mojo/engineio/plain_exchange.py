@@ -1,0 +1,170 @@
+"""
+A plain request and its answer.
+
+See `mojo.engineio.plain` for what is plain, and `mojo.engineio.exchange` for the other way in which
+a request may come.  Answers are byte for byte what twisted.web would write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from twisted.web.http import RESPONSES
+
+from mojo.engineio.answers import AnswerFields
+from mojo.engineio.asker import Asker
+from mojo.engineio.exchange import NO_FIELDS, Exchange, Judge
+from mojo.engineio.found import Found
+from mojo.engineio.head import Fields, read_fields
+from mojo.engineio.plain import PlainRequest
+from mojo.engineio.terms import Terms, read_terms
+from mojo.engineio.transports.sending import write_now
+
+
+class PlainHost(Protocol):
+    """The connection of a `PlainExchange`."""
+
+    transport: Any
+
+    @property
+    def transport_address(self) -> str:
+        """The address of its other end."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is TLS."""
+
+    @property
+    def stamp(self) -> bytes:
+        """The headers with which each answer begins."""
+
+    def exchange_over(self) -> None:
+        """The exchange was answered."""
+
+
+def _status_line(status: int) -> bytes:
+    # As twisted.web has them.
+    return b"HTTP/1.1 %d %b\r\n" % (status, RESPONSES.get(status, b"Unknown Status"))
+
+
+_STATUS_LINES = {int(status): _status_line(status) for status in HTTPStatus}
+_CLOSING_LINES = {s: line + b"Connection: close\r\n" for s, line in _STATUS_LINES.items()}
+
+
+class PlainExchange:
+    """
+    An `Exchange` of a plain request.
+
+    Args:
+        host: the connection.
+        request: see `read_plain`.
+    """
+
+    __slots__ = (
+        "_body",
+        "_head",
+        "_terms",
+        "channel",
+        "fields",
+        "method",
+        "over",
+        "upload_announced",
+        "uri",
+        "when_over",
+    )
+
+    version = b"HTTP/1.1"
+
+    def __init__(self, host: PlainHost, request: PlainRequest) -> None:
+        self.channel = host
+        self.method, self.uri, self._head, self._body, self._terms = request
+        self.fields: AnswerFields = NO_FIELDS
+        self.over = False
+        self.when_over: Callable[[Exchange, bool], None] | None = None
+        self.upload_announced = False
+
+    @property
+    def transport_address(self) -> str:
+        """See `Exchange`."""
+        return self.channel.transport_address
+
+    @property
+    def terms(self) -> Terms:
+        """See `Exchange`."""
+        if self._terms is None:
+            self._terms = read_terms(self.uri)
+        return self._terms
+
+    @property
+    def found(self) -> Found | None:
+        """See `Upload`."""
+        return self._head.found
+
+    @found.setter
+    def found(self, found: Found | None) -> None:
+        if self._head.terms is not None:
+            self._head.found = found
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with the answer."""
+        return self._head.closes
+
+    def read_head(self) -> Fields:
+        """See `Exchange`."""
+        return self._head.fields or read_fields(self._head.lines)
+
+    def asker(self, judge: Judge) -> Asker:
+        """See `Exchange`; found once for each head of a connection."""
+        asker = self._head.asker
+        if asker is None:
+            head = self._head
+            channel = self.channel
+            asker = judge(head.lines, self.read_head(), channel.transport_address, channel.secure)
+            head.asker = asker
+            if not asker.is_upgrade:
+                head.fields = None
+        return asker
+
+    def read_body(self, limit: int) -> bytes:
+        """See `Exchange`."""
+        return self._body[:limit]
+
+    def answer(
+        self, status: int, content_type: bytes, body: bytes, coding: str | None = None
+    ) -> None:
+        """See `Exchange`."""
+        write_now(
+            self.channel.transport,
+            b"%b%b%b%d\r\n\r\n%b"
+            % (
+                (_CLOSING_LINES if self._head.closes else _STATUS_LINES)[status],
+                self.channel.stamp,
+                self.fields.wire_with(content_type, coding),
+                len(body),
+                body,
+            ),
+        )
+        self.end(broke_off=False)
+        self.channel.exchange_over()
+
+    def announce(self) -> None:
+        """
+        Tell the mount that there is a body, before anything else is looked at.
+
+        Raises:
+            RemoteError: the request is refused, and the connection shall end.
+        """
+        if self._body:
+            ended = self._head.mount.upload_begins(self)
+            if ended is not None:
+                self.upload_announced = True
+                self.when_over = lambda exchange, broke_off: ended()
+
+    def end(self, *, broke_off: bool) -> None:
+        """Be over."""
+        self.over = True
+        if self.when_over is not None:
+            self.when_over(self, broke_off)
