@@ -9,8 +9,7 @@ take over from the other, so that answers leave in the order in which requests c
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -20,16 +19,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.http import HTTPChannel
-from twisted.web.server import Request
 
 from mojo.engineio.deadlines import Deadlines
-from mojo.engineio.exchange import Exchange, Upload, WebUpload
-from mojo.engineio.forms import read_form
-from mojo.engineio.plain import KnownHead, PlainMount, read_plain
+from mojo.engineio.exchange import Mount
+from mojo.engineio.plain import KnownHead, read_plain
 from mojo.engineio.plain_exchange import PlainExchange
 from mojo.engineio.proxies import address_of
+from mojo.engineio.request import log_refusal
 from mojo.engineio.transports.closing import close_for_writing
-from mojo.errors import EngineError, HeadTooLongError, PayloadTooLongError, RemoteError
+from mojo.engineio.transports.reading import Reading
+from mojo.errors import HeadTooLongError, PayloadTooLongError, RemoteError
 
 _log = Logger()
 
@@ -42,29 +41,6 @@ BODY_SECONDS = 120.0
 _LINGER_BYTES = 1_000_000
 # Bytes that are kept of what a client sends before its last request was answered.
 _EAGER_BYTES = 16_384
-
-_FORM_METHODS = (b"POST", b"PUT", b"PATCH")
-
-
-class Mount(Protocol):
-    """A resource that wants to know of a request before its body."""
-
-    max_body: int
-
-    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
-        """
-        Note that the headers of a POST are in, and that it has a body.
-
-        Args:
-            upload: who asks, and for what.
-        Returns:
-            What to call when it was answered, or has broken off.
-        Raises:
-            RemoteError: the request is refused, and the connection shall end.
-        """
-
-    def serve(self, exchange: Exchange) -> None:
-        """Answer a request, now or later."""
 
 
 class ChannelHome(Protocol):
@@ -81,7 +57,7 @@ class ChannelHome(Protocol):
     channels: set[EngineChannel]
     deadlines: Mapping[float, Deadlines[EngineChannel]]
     max_body: int
-    plain_mounts: Mapping[bytes, PlainMount]
+    plain_mounts: Mapping[bytes, Mount]
 
     @property
     def stamp(self) -> bytes:
@@ -90,80 +66,11 @@ class ChannelHome(Protocol):
     def mount_at(self, path: bytes) -> Mount | None:
         """Give the mount at a path, with or without the slash at the end."""
 
-    def leads_to(self, path: bytes, mount: PlainMount) -> bool:
+    def leads_to(self, path: bytes, mount: Mount) -> bool:
         """Tell whether everybody who asks for a path of a mount may get there."""
 
     def channel_gone(self, channel: EngineChannel) -> None:
         """Forget a connection that is gone, or no longer one of HTTP."""
-
-
-class EngineRequest(Request):
-    """
-    A request whose body is measured as it comes.
-
-    Attributes:
-        upload_announced: whether a mount was told of the body beforehand.
-        body_left: bytes of body that may still come.
-    """
-
-    channel: EngineChannel
-    upload_announced = False
-    body_left: float = 0.0
-    _upload_ended: Callable[[], None] | None = None
-
-    def announce(self, mount: Mount, uri: bytes) -> None:
-        """
-        Tell a mount that a body is on its way.
-
-        Raises:
-            RemoteError: see `Mount.upload_begins`.
-        """
-        try:
-            upload = WebUpload(self, uri)
-        except EngineError:
-            return  # which `Mount.serve` will say again
-        self._upload_ended = mount.upload_begins(upload)
-        self.upload_announced = self._upload_ended is not None
-        self.notifyFinish().addErrback(lambda _: self._end_upload())
-
-    def finish(self) -> None:
-        """Be answered; what follows may be the next request of the connection."""
-        self._end_upload()
-        super().finish()
-
-    def _end_upload(self) -> None:
-        ended, self._upload_ended = self._upload_ended, None
-        if ended is not None:
-            ended()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body, unless that is too much."""
-        self.body_left -= len(data)
-        if self.body_left < 0:
-            self.channel.refuse(PayloadTooLongError("request body too long"))
-        else:
-            super().handleContentChunk(data)
-
-    def process(self) -> None:
-        """Read the form that came, if one did, and find the resource."""
-        if self.method in _FORM_METHODS and self.channel.site.mount_at(self.path) is None:
-            try:
-                self._read_form()
-            except RemoteError as exc:
-                _log_refusal(self.channel, exc)
-                self.setResponseCode(exc.status)
-                self.setHeader(b"content-length", b"0")
-                self.finish()
-                return
-        super().process()
-
-    def _read_form(self) -> None:
-        kind = self.getHeader(b"content-type")
-        if kind and self.content is not None and self.args is not None:
-            length = self.content.seek(0, os.SEEK_END)
-            self.content.seek(0)
-            self.args.update(read_form(kind.decode("latin-1"), self.content, length))
-            self.content.seek(0)
 
 
 class EngineChannel(HTTPChannel):
@@ -183,10 +90,13 @@ class EngineChannel(HTTPChannel):
     # Whether twisted.web's parser is between two requests, and has not seen a byte of the next.
     _between = True
     plain: PlainExchange | None = None
+    # Whether the last request was plain: the next may be, and be read by a mount's poller.
+    _is_regular = False
 
     def __init__(self) -> None:
         super().__init__()
         self._known: list[KnownHead] = []
+        self._reading: Reading | None = None
         self._ahead: list[bytes] = []
 
     def connectionMade(self) -> None:
@@ -196,6 +106,7 @@ class EngineChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget a connection that is gone."""
+        self._stop_reading()
         self._forget()
         super().connectionLost(reason)
         plain, self.plain = self.plain, None
@@ -208,6 +119,7 @@ class EngineChannel(HTTPChannel):
 
         What came after its request is left in ``_dataBuffer``, as twisted.web would.
         """
+        self._stop_reading()
         self._forget()
         self.plain = None
         self._known.clear()
@@ -223,8 +135,13 @@ class EngineChannel(HTTPChannel):
             self._between = False
             request = read_plain(data, self.site, self._known)
             if request is not None:
-                self._serve(PlainExchange(self, request), request.head.mount)
+                mount = request.head.mount
+                if self._is_regular and self._reading is None:
+                    self._reading = mount.read_for(self.transport, self)
+                self._is_regular = True
+                self._serve(PlainExchange(self, request), mount)
                 return
+        self._give_back()
         if self._linger_left is not None:
             self._linger_left -= len(data)
             if self._linger_left < 0:
@@ -236,7 +153,7 @@ class EngineChannel(HTTPChannel):
         else:
             super().dataReceived(data)
 
-    def _serve(self, exchange: PlainExchange, mount: PlainMount) -> None:
+    def _serve(self, exchange: PlainExchange, mount: Mount) -> None:
         self.plain = exchange
         try:
             exchange.announce()
@@ -248,6 +165,31 @@ class EngineChannel(HTTPChannel):
         if self.plain is exchange:
             # It waits, as a GET for packets, for as long as it takes.
             self.setTimeout(None)
+
+    # -- who reads: the transport, or a mount's poller while requests are plain ---
+
+    def _give_back(self) -> None:
+        """Let the transport read again; whatever it is told applies to it alone."""
+        reading, self._reading = self._reading, None
+        self._is_regular = False
+        if reading is not None:
+            reading.give_back()
+
+    def _stop_reading(self) -> None:
+        """Read no more: the transport is closed, or about to be."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.stop()
+
+    def pauseProducing(self) -> None:
+        """Write no more, and perhaps read no more: the client does not take what was written."""
+        self._give_back()
+        super().pauseProducing()
+
+    def loseConnection(self) -> None:
+        """Close when everything was written."""
+        self._stop_reading()
+        super().loseConnection()
 
     def requestDone(self, request: http.Request) -> None:
         """Go on after an answer of twisted.web's."""
@@ -353,7 +295,8 @@ class EngineChannel(HTTPChannel):
         """Answer the request that is being read, and read no more of it."""
         if self._linger_left is not None:
             return
-        _log_refusal(self, error)
+        self._give_back()
+        log_refusal(self, error)
         self._linger_left = _LINGER_BYTES
         reason = HTTPStatus(error.status).phrase.encode("ascii")
         self.transport.write(
@@ -377,13 +320,5 @@ class EngineChannel(HTTPChannel):
     def forceAbortClient(self) -> None:
         """Give up on a client that does not let go."""
         self._abortingCall = None
+        self._stop_reading()
         self.transport.abortConnection()
-
-
-def _log_refusal(channel: EngineChannel, error: RemoteError) -> None:
-    _log.info(
-        "refused a request from {address}: {status} {error}",
-        address=getattr(channel.getPeer(), "host", "unix"),
-        status=error.status,
-        error=str(error),
-    )

@@ -22,6 +22,7 @@ from mojo.engineio.terms import Terms, read_terms
 
 if TYPE_CHECKING:
     from mojo.engineio.found import Found
+    from mojo.engineio.transports.reading import Reader, Reading
 
 NO_FIELDS = AnswerFields(())
 
@@ -106,6 +107,40 @@ class Exchange(Upload, Protocol):
             content_type: of the body.
             body: all of it.
             coding: how it was compressed, if it was.
+        """
+
+
+class Mount(Protocol):
+    """
+    A resource that answers exchanges.
+
+    Attributes:
+        max_body: most bytes of a request's body.
+    """
+
+    max_body: int
+
+    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
+        """
+        Note that the headers of a POST are in, and that it has a body.
+
+        Args:
+            upload: who asks, and for what.
+        Returns:
+            What to call when it was answered, or has broken off.
+        Raises:
+            RemoteError: the request is refused, and the connection shall end.
+        """
+
+    def serve(self, exchange: Exchange, /) -> None:
+        """Answer a request, now or later."""
+
+    def read_for(self, transport: Any, reader: Reader) -> Reading | None:
+        """
+        Read what comes to a transport, in its place.
+
+        Returns:
+            What can be told to stop; ``None``, if the transport must read itself.
         """
 
 

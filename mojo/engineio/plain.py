@@ -19,11 +19,11 @@ plain, and after what is not plain comes nothing plain before it was answered
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from mojo.engineio.asker import Asker
-from mojo.engineio.exchange import Exchange, Upload
+from mojo.engineio.exchange import Mount
 from mojo.engineio.found import Found
 from mojo.engineio.head import Fields, read_fields
 from mojo.engineio.terms import USUAL_QUERY, Terms, usual_terms
@@ -54,24 +54,12 @@ _CONNECTION = {
 }
 
 
-class PlainMount(Protocol):
-    """What plain requests are for."""
-
-    max_body: int
-
-    def upload_begins(self, upload: Upload) -> Callable[[], None] | None:
-        """See `mojo.engineio.channel.Mount`."""
-
-    def serve(self, exchange: Exchange, /) -> None:
-        """Answer a request, now or later."""
-
-
 class PlainSite(Protocol):
     """Where the mounts are."""
 
-    plain_mounts: Mapping[bytes, PlainMount]
+    plain_mounts: Mapping[bytes, Mount]
 
-    def leads_to(self, path: bytes, mount: PlainMount) -> bool:
+    def leads_to(self, path: bytes, mount: Mount) -> bool:
         """Tell whether everybody who asks for a path of a mount may get there."""
 
 
@@ -111,7 +99,7 @@ class KnownHead:
     )
 
     def __init__(
-        self, method: bytes, path: bytes, mount: PlainMount, head: tuple[bytes, bytes | None]
+        self, method: bytes, path: bytes, mount: Mount, head: tuple[bytes, bytes | None]
     ) -> None:
         self.method = method
         self.path = path

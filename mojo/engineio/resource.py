@@ -63,6 +63,8 @@ class EngineResource(Resource):
         self._websockets = WebSocketFactory(
             engine.clock, engine.options, engine.stats, engine.flushes
         )
+        #: Reads together with the WebSockets; see `Mount`.
+        self.read_for = self._websockets.poller.lend
         self._askers = Askers(engine.origins, engine.proxies)
         self._headers = ResponseHeaders(engine.options)
         self._told_of_eio3 = False
@@ -90,7 +92,10 @@ class EngineResource(Resource):
             else:
                 if found is None:
                     found = exchange.found = self._find(exchange.method, asker, terms)
-                self._serve(exchange, found)
+                if asker.is_upgrade:
+                    self._serve_websocket(exchange, found)
+                else:
+                    self._serve_polling(exchange, found)
         except RemoteError as exc:
             self._refuse(exchange, exc, asker if terms is not None else None)
         except Exception:
@@ -139,13 +144,6 @@ class EngineResource(Resource):
         if terms.script is not None and asker.origin is None:
             return self._askers.of_script(asker)
         return asker
-
-    def _serve(self, exchange: Exchange, found: Found) -> None:
-        if found.asker.is_upgrade:
-            check_upgrade(exchange)
-            self._serve_websocket(exchange, found.asker, found.session, found.version)
-        else:
-            self._serve_polling(exchange, found.asker, found.terms, found.session, found.version)
 
     def _find(self, method: bytes, asker: Asker, terms: Terms) -> Found:
         """
@@ -198,15 +196,9 @@ class EngineResource(Resource):
             self._told_of_eio3 = True
         raise EngineError(EngineErrorCode.UNSUPPORTED_PROTOCOL_VERSION, detail=detail)
 
-    def _serve_polling(
-        self,
-        exchange: Exchange,
-        asker: Asker,
-        terms: Terms,
-        session: EngineSession | None,
-        version: Version,
-    ) -> None:
-        index = jsonp.read_index(terms.script)
+    def _serve_polling(self, exchange: Exchange, found: Found) -> None:
+        asker, session, version = found.asker, found.session, found.version
+        index = jsonp.read_index(found.terms.script)
         if session is None:
             self._open(
                 exchange,
@@ -268,9 +260,9 @@ class EngineResource(Resource):
 
         transport.receive(packets, answer)
 
-    def _serve_websocket(
-        self, exchange: Exchange, asker: Asker, session: EngineSession | None, version: Version
-    ) -> None:
+    def _serve_websocket(self, exchange: Exchange, found: Found) -> None:
+        check_upgrade(exchange)
+        asker, session, version = found.asker, found.session, found.version
         if session is None:
             self._open(
                 exchange,

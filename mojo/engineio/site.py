@@ -24,11 +24,10 @@ from mojo.engineio.channel import (
     BODY_SECONDS,
     HEADER_SECONDS,
     EngineChannel,
-    EngineRequest,
-    Mount,
 )
 from mojo.engineio.deadlines import Deadlines
-from mojo.engineio.plain import PlainMount
+from mojo.engineio.exchange import Mount
+from mojo.engineio.request import EngineRequest
 from mojo.engineio.routes import follow
 
 
@@ -76,7 +75,7 @@ class EngineSite(Site):
         self._clock = clock
         self._mounts = dict(mounts)
         #: The mounts by their paths as they are usually written.
-        self.plain_mounts: Mapping[bytes, PlainMount] = {
+        self.plain_mounts: Mapping[bytes, Mount] = {
             path + end: mount
             for path, mount in mounts.items()
             for end in (b"", b"/")
@@ -90,7 +89,7 @@ class EngineSite(Site):
         # Percent-decoded, as the resources' own names are compared.
         return self._mounts.get(unquote_to_bytes(path).rstrip(b"/"))
 
-    def leads_to(self, path: bytes, mount: PlainMount) -> bool:
+    def leads_to(self, path: bytes, mount: Mount) -> bool:
         """Tell whether everybody who asks for a path of a mount may get there."""
         found: object = follow(self.resource, path[1:].split(b"/"))
         return found is mount

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mojo.engineio.transports.descriptor import Descriptor, User
+from mojo.engineio.transports.reading import Reader, Reading
 from mojo.engineio.transports.sending import can_send, is_clear
 
 _log = Logger()
@@ -55,7 +56,7 @@ class Poller:
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
-        self._descriptors: dict[int, Descriptor] = {}
+        self._descriptors: dict[int, Descriptor | Reading] = {}
         self._reactor: Any = None
         self._epoll: select.epoll
 
@@ -75,13 +76,7 @@ class Poller:
             The connection, which is not read yet; ``None``, if the transport must stay: it is
             not plain TCP, something waits in it, or there is no epoll.
         """
-        if not hasattr(select, "epoll") or not can_send(transport) or not is_clear(transport):
-            return None
-        reactor = transport.reactor
-        if self._reactor is None and IReactorFDSet.providedBy(reactor):
-            self._reactor = reactor
-            self._epoll = select.epoll()
-        if self._reactor is not reactor:
+        if not self._takes(transport):
             return None
         # While it has its number, by which the reactor knows it.
         transport.stopReading()
@@ -92,12 +87,41 @@ class Poller:
         descriptor = Descriptor(sock, self, user)
         transport.connected = 0
         transport.protocol = _Remains(descriptor)
-        if not self._descriptors:
-            reactor.addReader(self)
-        self._descriptors[descriptor.fd] = descriptor
+        self._add(descriptor)
         return descriptor
 
-    def watch(self, descriptor: Descriptor, before: int, wanted: int) -> None:
+    def lend(self, transport: Any, reader: Reader) -> Reading | None:
+        """
+        Read for one of Twisted's transports, which stays.
+
+        Args:
+            transport: the transport.
+            reader: who is told what came.
+        Returns:
+            What reads, until it is told to stop; ``None``, if the transport must read itself, for
+            the same reasons as in `adopt`.
+        """
+        if not self._takes(transport):
+            return None
+        reading = Reading(transport, self, reader)
+        self._add(reading)
+        return reading
+
+    def _takes(self, transport: Any) -> bool:
+        if not hasattr(select, "epoll") or not can_send(transport) or not is_clear(transport):
+            return False
+        reactor = transport.reactor
+        if self._reactor is None and IReactorFDSet.providedBy(reactor):
+            self._reactor = reactor
+            self._epoll = select.epoll()
+        return self._reactor is reactor
+
+    def _add(self, watched: Descriptor | Reading) -> None:
+        if not self._descriptors:
+            self._reactor.addReader(self)
+        self._descriptors[watched.fd] = watched
+
+    def watch(self, descriptor: Descriptor | Reading, before: int, wanted: int) -> None:
         """Tell of other events than before; see `Watcher`."""
         # Not watched at all for nothing: epoll tells of errors unasked.
         if not wanted:
@@ -111,7 +135,7 @@ class Poller:
         """Call a function when the turn is over; see `Watcher`."""
         self._reactor.callLater(0, function, reason)
 
-    def forget(self, descriptor: Descriptor) -> None:
+    def forget(self, descriptor: Descriptor | Reading) -> None:
         """Tell of nothing any more; see `Watcher`."""
         del self._descriptors[descriptor.fd]
         if not self._descriptors:
@@ -150,7 +174,7 @@ class Poller:
             descriptor.connectionLost(reason)
 
 
-def _end(descriptor: Descriptor, failure: Failure) -> None:
+def _end(descriptor: Descriptor | Reading, failure: Failure) -> None:
     _log.failure("a connection failed", failure)
     try:
         descriptor.connectionLost(failure)
