@@ -295,7 +295,6 @@ class EngineChannel(HTTPChannel):
         """Answer the request that is being read, and read no more of it."""
         if self._linger_left is not None:
             return
-        self._give_back()
         log_refusal(self, error)
         self._linger_left = _LINGER_BYTES
         reason = HTTPStatus(error.status).phrase.encode("ascii")

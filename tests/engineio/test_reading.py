@@ -258,6 +258,13 @@ class ChannelTests(PollerTestCase):
         self.transport.connectionLost(Failure(ConnectionDone()))
         self.assertNotIn(self.channel, self.endpoint.site.channels)
 
+    def test_lost_while_writing(self) -> None:
+        """Whatever Twisted finds ends the reading too: the socket's number is free from now on."""
+        self.post(b"4b")
+        self.assertEqual(len(self.poller), 2)
+        self.transport.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(len(self.poller), 1)
+
     def test_aborted(self) -> None:
         """A site that ends ends it too."""
         self.post(b"4b")
