@@ -191,6 +191,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.engineio.head", "mojo.engineio.origins", "mojo.engineio.handshake",
             "mojo.engineio.terms",
             "mojo.engineio.transports.gathering",
+            "mojo.engineio.transports.closed",
             "mojo.engineio.transports.masking",
             "mojo.engineio.versions", "mojo.engineio.version3", "mojo.engineio.jsonp",
             "mojo.engineio.transports.coding", "mojo.engineio.transports.deflate",

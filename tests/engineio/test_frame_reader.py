@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.engineio.transports.closed import read_close
 from mojo.engineio.transports.frames import mask_frame
 from mojo.engineio.transports.gathering import gather
 from mojo.engineio.transports.masking import portable_in_place, unmask, unmask_in_place
@@ -192,6 +193,55 @@ class CommonFrameTests(SynchronousTestCase):
         self.socket.send_raw(last[9:])
         self.assertEqual(self.endpoint.log, ["first", "last"])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 2)
+
+
+class CloseTests(SynchronousTestCase):
+    def test_usual(self) -> None:
+        """It is answered and the socket closed, and nothing was made for it."""
+        for payload in (b"", b"\x03\xe8", b"\x03\xe9", b"\x03\xe8bye \xe2\x82\xac"):
+            endpoint = Endpoint()
+            socket = endpoint.open_websocket()
+            host = endpoint.session.transport._host
+            ping = client_frame(PING, b"too late")
+            socket.send_raw(client_frame(TEXT, b"4a") + client_frame(CLOSE, payload) + ping)
+            socket.send_raw(client_frame(TEXT, b"4too late"))
+            self.assertEqual(socket.frames(), [Frame(CLOSE, b"\x03\xe8")])
+            self.assertEqual(socket.closed, "closed")
+            self.assertEqual(endpoint.log, ["a", ("closed", "transport close")])
+            self.assertIsNone(host._autobahn)
+
+    def test_nothing_follows(self) -> None:
+        """Neither data nor a second Close frame, whoever says so."""
+        endpoint = Endpoint()
+        socket = endpoint.open_websocket()
+        session = endpoint.session
+        endpoint.applications[0].session_closed = lambda reason: session.close()
+        session.send("on its way")
+        socket.send_raw(client_frame(CLOSE, b"\x03\xe8"))
+        endpoint.turn()
+        session.send("too late")
+        session.close()
+        endpoint.turn()
+        self.assertEqual([f.opcode for f in socket.frames()], [CLOSE])
+
+    def test_others_are_autobahns(self) -> None:
+        """Whatever it must look at: another code, a bad one, bad text, no mask, or half a frame."""
+        usual = client_frame(CLOSE, b"\x03\xe8bye")
+        self.assertTrue(read_close(b"before" + usual, 6).client_closed)
+        self.assertFalse(read_close(client_frame(CLOSE), 0).client_closed)
+        for frame in (
+            client_frame(CLOSE, b"\x03"),
+            client_frame(CLOSE, b"\x03\xed"),
+            client_frame(CLOSE, b"\x0f\xa0"),
+            client_frame(CLOSE, b"\x03\xe8\xe2\x82"),
+            client_frame(CLOSE, b"\x03\xe8" + b"x" * 124),
+            client_frame(CLOSE, b"\x03\xe8", mask=None) + b"1234",
+            client_frame(CLOSE, b"\x03\xe8", rsv=4),
+            client_frame(CLOSE, b"\x03\xe8", fin=False),
+            client_frame(PING, b"\x03\xe8"),
+            *(usual[:end] for end in range(2, len(usual))),
+        ):
+            self.assertIsNone(read_close(frame, 0), frame)
 
 
 def stream(chance: random.Random) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ binary, not compressed, with the shortest form of its length, within ``max_paylo
 other frame came there is no Autobahn object at all; when one comes, Autobahn's state machine is
 made and reads on from the beginning of that frame, and it goes when it is between two frames
 again, with no message under way.  So each check of RFC 6455 is either one of those that make a
-frame a common one, or Autobahn's.
+frame a common one, or Autobahn's.  The usual Close frame is read here too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from mojo.engineio.stats import EngineStats
+from mojo.engineio.transports.closed import ANSWER, Closed, read_close
 from mojo.engineio.transports.gathering import Gathering, gather
 from mojo.engineio.transports.masking import unmask
 from mojo.engineio.versions import FIN_BINARY, FIN_TEXT
@@ -53,7 +54,7 @@ class FrameReader:
 
     def __init__(self, host: ReaderHost) -> None:
         self._host = host
-        self._autobahn: AutobahnProtocol | None = None
+        self._autobahn: AutobahnProtocol | Closed | None = None
         self._head = b""  # the beginning of a frame whose head is not complete
         self._gathering: Gathering | None = None  # or one whose payload is not
         self._discarding = False
@@ -135,6 +136,13 @@ class FrameReader:
             if left:
                 self._head = data[start:]
             return
+        if self._autobahn is None:
+            closed = read_close(data, start)
+            if closed is not None:
+                self._autobahn = closed
+                self.answer(ANSWER)
+                self.drop(abort=False)
+                return
         self._read_with(self._call_autobahn(), data[start:])
 
     def _gather(self, gathering: Gathering, data: bytes) -> None:
@@ -157,18 +165,18 @@ class FrameReader:
         else:
             self._read(rest, 0)
 
-    def _call_autobahn(self) -> AutobahnProtocol:
+    def _call_autobahn(self) -> AutobahnProtocol | Closed:
         """Let Autobahn read on from what is the beginning of a frame, or in the middle of one."""
         if self._autobahn is None:
-            self._autobahn = self._host.autobahn.begin(self)
+            autobahn = self._autobahn = self._host.autobahn.begin(self)
             begun, self._head = self._head, b""
             if self._gathering is not None:
                 begun = self._gathering.as_sent()
                 self._gathering = None
-            self._autobahn.read(begun)
+            autobahn.read(begun)
         return self._autobahn
 
-    def _read_with(self, autobahn: AutobahnProtocol, data: bytes) -> None:
+    def _read_with(self, autobahn: AutobahnProtocol | Closed, data: bytes) -> None:
         autobahn.read(data)
         if autobahn.failed:
             # RFC 6455 section 7.1.7: no more processing.
