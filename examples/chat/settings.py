@@ -16,6 +16,10 @@ LISTEN = ["tcp:8000:interface=127.0.0.1"]
 LOGIN_URL = "/login"
 LOAD_USER = "Apps.Chat.accounts.find"
 
+# Once for a user, however many tabs there are; and a reload is no departure.
+ON_USER_ONLINE = "Apps.Chat.talk.tell_online"
+ON_USER_OFFLINE = "Apps.Chat.talk.tell_offline"
+
 # A phone that was out of reach for two minutes gets what it missed, once and in order.
 SOCKET_IO = {"recovery": {"max_disconnection": 120}}
 

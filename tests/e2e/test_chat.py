@@ -37,6 +37,8 @@ class ChatTests(TestCase):
             f"SOCKET_IO.client_path={_DIST}",
             "--settings",
             "LOGIN_TRIES={'account': 3}",
+            "--settings",
+            "PRESENCE_GRACE=3",
             CHAT_DATABASE=str(self.folder / "chat.sqlite3"),
             COOKIE_SECRET="H8n2Qm5vXc1Zr7Tb4Lw9Ky6Jd3Gf0Ps8Ua5Ee2Io",
         )
@@ -62,6 +64,9 @@ class ChatTests(TestCase):
 
     async def test_privately(self) -> None:
         await self.succeed(self.play("privately"))
+
+    async def test_presence(self) -> None:
+        await self.succeed(self.play("presence"))
 
     async def test_logout(self) -> None:
         await self.succeed(self.play("logout"))

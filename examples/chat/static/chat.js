@@ -14,9 +14,10 @@ const socket = io("/ChatSocket", { retries: Infinity, ackTimeout: 10000 });
 const lastNumber = () => Number($("messages").lastElementChild?.dataset.id ?? 0);
 
 function localTime(element, date) {
+  const today = date.toDateString() === new Date().toDateString();
+  const day = today ? {} : { day: "numeric", month: "short" };
   element.dateTime = date.toISOString();
-  element.textContent = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  element.title = date.toLocaleString();
+  element.textContent = date.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
 }
 
 function makeMessage({ author, text, at }) {
@@ -124,7 +125,8 @@ socket.on("disconnect", (reason) => {
 });
 
 socket.on("connect_error", (error) => {
-  if (error.data?.code === "login_required") leave("expired");
+  if (error.data?.code === "login_required") return leave("expired");
+  $("status").textContent = "No connection. Trying again\u2026";
 });
 
 // The tab that logs out is on its way already: to send it to the login a second time would break off
@@ -176,6 +178,7 @@ socket.on("typing", (key, name) => {
 
 // What is not answered yet is kept for the case that the page is left or loaded anew.
 const waiting = new Map(JSON.parse(sessionStorage.getItem("waiting") ?? "[]"));
+let lastTyped = 0;
 const keepWaiting = () => sessionStorage.setItem("waiting", JSON.stringify([...waiting]));
 
 function send(id, [key, text]) {
@@ -201,6 +204,7 @@ function say(event) {
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // plain http has none
   $("text").value = "";
   $("text").focus();
+  lastTyped = 0;
   $("say-error").textContent = "";
   waiting.set(id, [room, text]);
   keepWaiting();
@@ -212,7 +216,6 @@ for (const [id, message] of waiting) send(id, message);
 showUnread();
 
 if (room) {
-  let lastTyped = 0;
   for (const time of document.querySelectorAll("time")) localTime(time, new Date(time.dateTime));
   $("log").scrollTop = $("log").scrollHeight;
   $("say").addEventListener("submit", say);

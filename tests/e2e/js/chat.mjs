@@ -214,6 +214,45 @@ const scenarios = {
     assert.deepEqual(await words(eve), []);
   },
 
+  // Somebody comes once and goes once, with however many tabs; to load one anew is neither.
+  async presence() {
+    const bob = await signUp("Bob");
+    const heard = [];
+    const watch = () => new Promise((resolve) => bob.once("websocket", (socket) => {
+      socket.on("framereceived", ({ payload }) => {
+        const [, name, user] = /^42\/ChatSocket,\["(online|offline)","([^"]*)"/.exec(payload) ?? [];
+        if (name) heard.push(`${user} ${name}`);
+        if (payload === "3probe") resolve();
+      });
+    }));
+    await Promise.all([watch(), bob.reload()]);
+    const ada = await signUp("Ada");
+    const tabs = [await open(ada.context(), "/room/Lobby"), await open(ada.context(), "/")];
+    for (const page of [bob, ada, ...tabs]) {
+      await until(async () => assert.deepEqual(await online(page), ["Ada", "Bob"]));
+    }
+    await Promise.all([ada.reload(), tabs[0].reload(), tabs[1].click("#rooms >> text=Lobby")]);
+    await Promise.all(tabs.map((page) => page.close()));
+    await ada.reload();
+    await say(ada, "Still here");
+    await hears(bob, "Still here");
+    assert.deepEqual(heard, ["Ada online"]);
+    const phone = await logIn("Ada", PHONE);
+    await say(phone, "Here as well");
+    await hears(bob, "Here as well");
+    await Promise.all([ada.context().close(), phone.context().close()]);
+    assert.deepEqual(await online(bob), ["Ada", "Bob"]);
+    await until(async () => assert.deepEqual(await online(bob), ["Bob"]));
+    // A logout needs no time of grace.
+    const again = await logIn("Ada");
+    await until(async () => assert.deepEqual(await online(bob), ["Ada", "Bob"]));
+    await again.click("text=Log out");
+    const from = Date.now();
+    await until(async () => assert.deepEqual(await online(bob), ["Bob"]));
+    assert.ok(Date.now() - from < 2000, `${Date.now() - from} ms`);
+    assert.deepEqual(heard, ["Ada online", "Ada offline", "Ada online", "Ada offline"]);
+  },
+
   // Logging out in one tab takes the others along, within a second.
   async logout() {
     const ada = await signUp("Ada");

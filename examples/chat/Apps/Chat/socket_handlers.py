@@ -2,7 +2,7 @@
 
 from Apps.Chat import rooms, talk
 
-from mojo import LOGGED_IN_SESSIONS, EventRefused, MojoSocketHandler, event, login_required
+from mojo import EventRefused, MojoSocketHandler, event, login_required
 
 
 @login_required
@@ -11,13 +11,7 @@ class SocketConnectionHandler(MojoSocketHandler):
         if not request.recovered:  # else it is in its rooms already
             self.join(*await rooms.public_rooms_of(self.user_id))
             self.emit("unread", await rooms.unread(self.user_id))
-        self.emit("people", sorted({*LOGGED_IN_SESSIONS, self.user_id}))
-        if self.user_id not in LOGGED_IN_SESSIONS:
-            self.broadcast.emit("online", self.user_id)
-
-    def on_close(self, reason):
-        if self.request.user_id not in LOGGED_IN_SESSIONS:
-            self.namespace.emit("offline", self.request.user_id)
+            self.emit("people", sorted(self.mojo.online_users | {self.user_id}))
 
     def on_logout(self, reason):
         """Tell the tab why; when this returns it is disconnected, for the class is guarded."""

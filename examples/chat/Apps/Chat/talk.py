@@ -1,4 +1,4 @@
-"""Saying things, from pages and from connections: what is kept is then heard."""
+"""What everybody hears: who comes and goes, and what is said, on a page or over a connection."""
 
 from Apps.Chat import accounts, rooms
 
@@ -35,3 +35,13 @@ async def say(mojo, author, key, text):
     for those in hearers(mojo, key):
         those.emit("said", message)
     return message
+
+
+def tell_online(name, mojo):
+    """Tell everybody who has come."""
+    mojo.emit("online", name, app="Chat")
+
+
+def tell_offline(name, mojo):
+    """Tell everybody who has gone."""
+    mojo.emit("offline", name, app="Chat")

@@ -121,6 +121,23 @@ class ChatTests(SynchronousTestCase):
         self.assertEqual(self.heard(bob, "typing"), [["Lobby", "ada"]])
         self.assertEqual(self.heard(ada, "typing"), [])
 
+    def test_online(self):
+        """Somebody comes and goes once, however many tabs there are, and a reload is neither."""
+        ada = self.enter("ada")
+        first, second = self.enter("bob"), self.enter("bob")
+        self.assertEqual(self.heard(ada, "online"), [["bob"]])
+        first.vanish()
+        second.vanish()
+        self.server.advance(5)
+        self.assertIn(
+            '<li data-user="bob" class="online">', self.server.browser("ada").get("/").text
+        )
+        self.enter("bob").vanish()
+        self.server.advance(9)
+        self.assertEqual(self.heard(ada, "online") + self.heard(ada, "offline"), [])
+        self.server.advance(1)
+        self.assertEqual(self.heard(ada, "offline"), [["bob"]])
+
     def test_rooms(self):
         """A new one is shown to everybody; one that is there is found however it is typed."""
         ada, browser = self.server.connect(user_id="ada"), self.server.browser("bob")

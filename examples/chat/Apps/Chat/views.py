@@ -7,7 +7,6 @@ from unicodedata import normalize
 from Apps.Chat import accounts, rooms, talk
 
 from mojo import (
-    LOGGED_IN_SESSIONS,
     HTTPError,
     MojoAuthMixin,
     MojoRequestHandler,
@@ -149,10 +148,10 @@ class ChatPage(Page):
     async def get(self):
         await self.render_chat()
 
-    async def render_chat(self, key=None, title="Rooms", **context):
+    async def render_chat(self, key=None, title="Rooms and people", **context):
         unread = await rooms.unread(self.user_id)
         private = {rooms.other(room, self.user_id) for room in unread if rooms.people_of(room)}
-        online = {*LOGGED_IN_SESSIONS, self.user_id}
+        online = self.mojo.online_users | {self.user_id}
         self.render(
             "chat.html",
             key=key,
