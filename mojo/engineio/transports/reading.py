@@ -49,9 +49,12 @@ class Reading:
 
     Attributes:
         fd: the number of the socket.
+        wanted: the events that are waited for.
     """
 
     __slots__ = ("_reader", "_transport", "_watcher", "fd")
+
+    wanted = _IN
 
     def __init__(self, transport: Any, watcher: ReadingWatcher, reader: Reader) -> None:
         self.fd: int = transport.fileno()
@@ -64,18 +67,24 @@ class Reading:
     def ready(self, events: int) -> None:
         """Read, if that is what can be done; see `select.epoll`."""
         if events & _IN:
-            try:
-                data = self._transport.socket.recv(_READ_SIZE)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                # The kernel tells of it once, so it is not left to the transport's next try.
-                self.connectionLost(Failure(CONNECTION_LOST))
-                return
-            if data:
-                self._reader.dataReceived(data)
-                return
-        self.give_back()
+            self.read()
+        else:
+            self.give_back()
+
+    def read(self) -> None:
+        """Read what the client sent, and hand it on."""
+        try:
+            data = self._transport.socket.recv(_READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            # The kernel tells of it once, so it is not left to the transport's next try.
+            self.connectionLost(Failure(CONNECTION_LOST))
+            return
+        if data:
+            self._reader.dataReceived(data)
+        else:
+            self.give_back()
 
     def give_back(self) -> None:
         """Let the transport read again."""
