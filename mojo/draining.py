@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mojo.engineio.ports import CloseReason, SessionState
@@ -24,12 +23,13 @@ from mojo.engineio.resource import EngineResource
 from mojo.engineio.session import EngineSession
 from mojo.engineio.site import EngineSite
 from mojo.listening import Listening
+from mojo.patience import Patience
 from mojo.socketio.server import SocketServer
 
 _log = Logger()
 
 #: Seconds in which clients may fetch what they are owed, WebSockets answer the farewell, and
-#: pages finish, after the last client was told.
+#: pages and handlers finish, after the last client was told.
 GOODBYE_SECONDS = 3.0
 #: Most seconds between two clients: a few need not wait as long as thousands.
 MOST_SPACING = 0.05
@@ -50,7 +50,8 @@ class Drain:
     The way out of a service's clients.
 
     Args:
-        clock: tells the time and wakes us; the reactor, or a test's ``Clock``.
+        clock: tells the time; the reactor, or a test's ``Clock``.
+        patience: what there is of it.
         seconds: over which the clients leave; 0 lets all of them go at once.
         sockets: the server that they are clients of.
         mounts: the paths at which they are.
@@ -61,6 +62,7 @@ class Drain:
     def __init__(
         self,
         clock: IReactorTime,
+        patience: Patience,
         seconds: float,
         sockets: SocketServer,
         mounts: Sequence[Mount],
@@ -68,13 +70,12 @@ class Drain:
         listening: Listening,
     ) -> None:
         self._clock = clock
+        self._patience = patience
         self._seconds = seconds
         self._sockets = sockets
         self._mounts = mounts
         self._site = site
         self._listening = listening
-        self._hurried = False
-        self._call: IDelayedCall | None = None
 
     async def run(self) -> None:
         """
@@ -82,35 +83,32 @@ class Drain:
 
         Nothing is left when it is done: no port, no connection, no timer of theirs.
         """
-        self._hurried = False
         self._sockets.refuse_new()
         await self._close_ports()
         await self._move_clients()
         self._sockets.stop()
         # What was written last leaves in the turn after this one.
         for _ in range(2):
-            await self._rest(0)
+            await self._patience.rest(0)
         last = self._clock.seconds() + GOODBYE_SECONDS
-        while (left := last - self._clock.seconds()) > 0 and self.busy and not self._hurried:
+        while (left := last - self._clock.seconds()) > 0 and self.busy and not self._patience.over:
             await self._close_ports()
-            await self._rest(min(left, _REST))
+            await self._patience.rest(min(left, _REST))
         await self._close_ports(at_any_rate=True)
         for mount in self._mounts:
             mount.engine.abort()
         self._site.abort()
         # Twisted tells of a broken connection in the turn after it was broken.
-        await self._rest(0)
-
-    def hurry(self) -> None:
-        """Wait for nobody any more."""
-        self._hurried = True
-        if self._call is not None and self._call.active():
-            self._call.reset(0)
+        await self._patience.rest(0)
 
     @property
     def busy(self) -> bool:
-        """Whether there is a client, or a request under way."""
-        return self._site.busy or any(mount.engine.busy for mount in self._mounts)
+        """Whether there is a client, a request under way, or an app at work on the end of one."""
+        return (
+            self._site.busy
+            or self._sockets.unfinished.any
+            or any(mount.engine.busy for mount in self._mounts)
+        )
 
     async def _move_clients(self) -> None:
         sessions = self._sessions()
@@ -122,9 +120,9 @@ class Drain:
         for session in sessions:
             wait = due - self._clock.seconds()
             if wait > 0:
-                await self._rest(max(wait, _REST))
+                await self._patience.rest(max(wait, _REST))
                 await self._close_ports()
-            if self._hurried:
+            if self._patience.over:
                 return
             if session.state is SessionState.OPEN:
                 session.close(CloseReason.SERVER_SHUTTING_DOWN)
@@ -143,10 +141,3 @@ class Drain:
                 await self._listening.close()
             except Exception:
                 _log.failure("a port could not be closed")
-
-    def _rest(self, seconds: float) -> Deferred[None]:
-        if seconds and self._hurried:
-            return succeed(None)
-        rested: Deferred[None] = Deferred()
-        self._call = self._clock.callLater(seconds, rested.callback, None)
-        return rested

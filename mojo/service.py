@@ -38,6 +38,7 @@ from mojo.parts import (
     make_users,
     static_folder,
 )
+from mojo.patience import Patience
 from mojo.project.app import App, by_name
 from mojo.project.loader import Project
 from mojo.sessions import current
@@ -58,6 +59,9 @@ from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
 
 _log = Logger()
+
+#: Seconds for saving what is not saved of sessions when all clients have left.
+SAVE_SECONDS = 3.0
 
 
 class MojoService(MultiService, Visitors, BroadcastOperator):
@@ -165,8 +169,10 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)
         self.site = self.site_for(self.resource)
         self._listening = Listening(reactor, endpoints, self.site)
+        self._patience = Patience(reactor)
         self._drain = Drain(
             reactor,
+            self._patience,
             settings.drain_seconds,
             self._sockets,
             tuple(self.mounts.values()),
@@ -303,19 +309,25 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
 
     async def _stop(self) -> None:
         self.stopping = True
+        self._patience.renew()
         try:
             await self._drain.run()
-            await self._registry.online.close(GOODBYE_SECONDS)
+            hooks = Deferred.fromCoroutine(self._registry.online.close(GOODBYE_SECONDS))
+            await self._patience.allow("presence", hooks, None)
             # After the handlers' on_close: that may change a session too.
-            await self._live_sessions.close()
-            await self.session_keeper.close()
+            sessions = Deferred.fromCoroutine(self._save_sessions())
+            await self._patience.allow("saving sessions", sessions, SAVE_SECONDS)
         finally:
             current.unbind(self)
-            await super().stopService()
+            await self._patience.allow("a child", super().stopService(), None)
+
+    async def _save_sessions(self) -> None:
+        await self._live_sessions.close()
+        await self.session_keeper.close()
 
     def hurry(self) -> None:
-        """Let a stop that is under way wait for no client any more."""
-        self._drain.hurry()
+        """Let a stop that is under way wait for nothing any more."""
+        self._patience.hurry()
 
     def _trouble(self) -> str | None:
         """Say why new clients should go elsewhere; see `Health`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -352,6 +353,61 @@ class BoundTests(DrainTestCase):
         self.clock.pump([0, 0, 3, 0])
         self.successResultOf(self.stopped)
         never.callback(None)
+
+    def test_handlers_finish(self) -> None:
+        """An event that is being handled, and then on_close, are over before the end is."""
+        work: list[Deferred[None]] = [Deferred(), Deferred()]
+
+        async def on_message(handler, message):
+            await work[0]
+
+        async def on_close(handler, reason):
+            await work[1]
+            self.left.append(("done", self.clock.seconds()))
+
+        self.chat.on_message, self.chat.on_close = on_message, on_close
+        self.serve(0)
+        client = self.connect("a")
+        client.send('2/ChatSocket,["message","hi"]')
+        client.vanish()
+        self.stop()
+        self.clock.pump([0, 0, 1])
+        work[0].callback(None)
+        self.clock.pump([1])
+        self.assertNoResult(self.stopped)
+        work[1].callback(None)
+        self.clock.pump([0.02, 0])
+        self.successResultOf(self.stopped)
+        self.assertEqual(self.names(), ["done"])
+
+    def test_sessions_that_cannot_be_saved(self) -> None:
+        """A store that does not answer has three seconds."""
+        self.serve(0)
+        never: Deferred[None] = Deferred()
+        self.service._live_sessions.close = lambda: never
+        self.stop()
+        self.clock.pump([0, 0, 0])
+        self.clock.advance(2.9)
+        self.assertNoResult(self.stopped)
+        self.clock.advance(0.1)
+        self.successResultOf(self.stopped)
+
+    def test_hurry_past_a_child(self) -> None:
+        """A service of the app's that does not end is waited for by whoever wants to."""
+        never: Deferred[None] = Deferred()
+
+        class Stubborn(Service):
+            def stopService(self):
+                return never
+
+        self.serve(0)
+        Stubborn().setServiceParent(self.service)
+        self.stop()
+        self.clock.pump([0, 0, 0, 100])
+        self.assertNoResult(self.stopped)
+        self.service.hurry()
+        self.clock.pump([0])
+        self.successResultOf(self.stopped)
 
     def test_hurry(self) -> None:
         """Nobody is waited for any more, neither those in line nor their answers."""

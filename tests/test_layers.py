@@ -41,6 +41,7 @@ FLOORS = (
         "mojo.listening",
         "mojo.service",
         "mojo.parts",
+        "mojo.patience",
         "mojo.visitors",
         "mojo.stats",
         "mojo.warm_up",

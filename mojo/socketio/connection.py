@@ -330,6 +330,7 @@ class Connection:
         if was_open:
             on_close = partial(self.handler.on_close, str(reason))
             self._turns.take(Call(on_close, partial(self.report, where="on_close")))
+            self.namespace.unfinished.add(self._turns)
 
     # -- for `Dispatch` -----------------------------------------------------
 

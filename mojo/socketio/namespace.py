@@ -38,6 +38,7 @@ from mojo.socketio.recovery import (
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 from mojo.socketio.stats import SocketStats
+from mojo.socketio.turns import Unfinished
 from mojo.users import Users
 
 
@@ -71,6 +72,7 @@ class Host(Protocol):
     new_id: Callable[[], str]
     new_ack_id: Callable[[], int]
     stats: SocketStats
+    unfinished: Unfinished
     logins: LiveLogins
     presence: PresenceBoard
     users: Users
@@ -196,6 +198,7 @@ class Namespace:
         self.make_handler = handler_class
         self.new_ack_id = host.new_ack_id
         self.stats = host.stats
+        self.unfinished = host.unfinished
         self._host = host
         self._connections: dict[str, Connection] = {}
         self._by_pid: dict[str, Connection] = {}

@@ -26,6 +26,7 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.stats import SocketStats
+from mojo.socketio.turns import Unfinished
 from mojo.users import Users
 
 #: Called with a handler before its ``on_open``; may refuse as that may.
@@ -88,6 +89,7 @@ class Home(Protocol):
     users: Users
     presence: Any
     stats: SocketStats
+    unfinished: Unfinished
 
     @property
     def operator(self) -> BroadcastOperator:

@@ -40,6 +40,7 @@ from mojo.socketio.ports import SessionSource
 from mojo.socketio.presence import GRACE_SECONDS, PresenceBoard
 from mojo.socketio.recovery import Identity
 from mojo.socketio.stats import SocketStats
+from mojo.socketio.turns import Unfinished
 from mojo.socketio.visitors import VisitorClients
 from mojo.users import Users
 
@@ -83,6 +84,7 @@ class SocketServer:
         presence: the lists of who is here.
         users: makes users of their ids.
         sessions: where the sessions of visitors come from, if it keeps any.
+        unfinished: what apps are still at work on of connections that are gone.
         stats: what it counts.
         engine_stats: what its mounts count, together.
     """
@@ -112,6 +114,7 @@ class SocketServer:
         self.owner = owner
         self.parser: Parser = parser or JsonParser()
         self.presence = PresenceBoard(clock, self.parser, presence_grace)
+        self.unfinished = Unfinished()
         self.stats = SocketStats()
         self.engine_stats = EngineStats()
         self._attachments: Deadlines[Client] = Deadlines(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -83,7 +84,7 @@ class Turns:
         taker: whose turns they are.
     """
 
-    __slots__ = ("_busy", "_is_full", "_limit", "_queue", "_taker")
+    __slots__ = ("__weakref__", "_busy", "_is_full", "_limit", "_queue", "_taker")
 
     def __init__(self, limit: int, taker: TurnTaker) -> None:
         self._limit = limit
@@ -167,3 +168,24 @@ class Turns:
 
     def _over(self, _: object) -> None:
         self._busy = False
+
+
+class Unfinished:
+    """
+    The turns of connections that are gone, as far as they are not over.
+
+    A call that never ends is no reason to keep anything: nothing is kept alive here.
+    """
+
+    def __init__(self) -> None:
+        self._turns: WeakSet[Turns] = WeakSet()
+
+    def add(self, turns: Turns) -> None:
+        """Add those of a connection that has just ended."""
+        if not turns.free:
+            self._turns.add(turns)
+
+    @property
+    def any(self) -> bool:
+        """Whether an app is at work on one."""
+        return not all(turns.free for turns in self._turns)

@@ -21,7 +21,7 @@ from twisted.web.server import Site
 from mojo.draining import GOODBYE_SECONDS
 from mojo.project.app import App
 from mojo.project.loader import load_project
-from mojo.service import MojoService
+from mojo.service import SAVE_SECONDS, MojoService
 from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, user_key
 from mojo.settings import read_settings
 from mojo.socketio.connection import Connection
@@ -259,7 +259,7 @@ class TestServer:
         stopped: list[object] = []
         self.service.stopService().addBoth(stopped.append)
         try:
-            longest = self.service.settings.drain_seconds + GOODBYE_SECONDS + 1
+            longest = self.service.settings.drain_seconds + 2 * GOODBYE_SECONDS + SAVE_SECONDS + 1
             for _ in range(int(longest / _STEP)):
                 self.advance(_STEP)
                 if stopped:
