@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from mojo.testing.frames import UPGRADE_HEADERS, client_frame, parse_frames
 from mojo.testing.http import http_request
 from tests.e2e.processes import PROJECT, ROOT, Process, start, start_server, start_twistd
 
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 WEBSOCKET = "/StuckSocket/?EIO=4&transport=websocket"
 
 _HANDLERS = """
@@ -253,6 +255,19 @@ class SystemdTests(TestCase):
         self.run_unit()
         await self.notified.wait_for("READY=1")
         self.assertIn(b'0{"sid":', meanwhile.recv(10_000))
+
+    async def test_units(self) -> None:
+        """systemd itself has nothing to say against the documented units."""
+        for name in ("mojo.service", "mojo.socket"):
+            text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+            text = text.replace("/srv/venv/bin/twistd", sys.executable)
+            (self.folder / name).write_text(text.replace("User=mojo", "User=root"))
+        units = [self.folder / name for name in ("mojo.service", "mojo.socket")]
+        verified = start(SYSTEMD_ANALYZE, "verify", *units)
+        self.assertEqual((await verified.ended, verified.output), (0, ""))
+
+    if not SYSTEMD_ANALYZE:
+        test_units.skip = "needs systemd-analyze"
 
     async def test_socket_that_systemd_did_not_pass(self) -> None:
         process = start_twistd(
