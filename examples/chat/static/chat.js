@@ -29,22 +29,23 @@ function makeMessage({ author, text, at }) {
   return item;
 }
 
+// Once, and where its number says: an answer and an event may both bring it, and in any order.
 function show(message) {
-  if ($(`m${message.id}`)) return; // an answer and an event may both bring it
+  if ($(`m${message.id}`)) return;
   const log = $("log");
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const item = makeMessage(message);
   item.id = `m${message.id}`;
   item.dataset.id = message.id;
-  $("messages").append(item);
+  const after = [...$("messages").children].find((other) => other.dataset.id > message.id);
+  $("messages").insertBefore(item, after ?? null);
   $("nothing")?.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
 async function catchUp() {
-  for (let missed; missed?.length !== 0;) {
-    missed = await socket.emitWithAck("since", room, lastNumber());
-    if (missed.error) return;
+  for (let last = lastNumber(), missed; missed?.length !== 0; last = missed.at(-1)?.id) {
+    missed = await socket.emitWithAck("since", room, last);
     missed.forEach(show);
   }
   markSeen();
@@ -176,10 +177,12 @@ socket.on("typing", (key, name) => {
 
 // -- saying something ------------------------------------------------------------------
 
-// What is not answered yet is kept for the case that the page is left or loaded anew.
-const waiting = new Map(JSON.parse(sessionStorage.getItem("waiting") ?? "[]"));
+// What is not answered yet is kept, for the case that the page is left or loaded anew: for this
+// user, since the next one in this tab may be somebody else.
+const shelf = `said by ${me}`;
+const waiting = new Map(JSON.parse(sessionStorage.getItem(shelf) ?? "[]"));
+const keepWaiting = () => sessionStorage.setItem(shelf, JSON.stringify([...waiting]));
 let lastTyped = 0;
-const keepWaiting = () => sessionStorage.setItem("waiting", JSON.stringify([...waiting]));
 
 function send(id, [key, text]) {
   const item = makeMessage({ author: me, text, at: Date.now() });
