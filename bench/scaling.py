@@ -17,7 +17,7 @@ from statistics import median
 from twisted.internet.task import Clock
 
 from bench.servers import PROJECT
-from mojo.engineio.handshake import Handshake
+from mojo.engineio.handshake import Handshake, Identity
 from mojo.engineio.packet import Packet, PacketType, message
 from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.session import EngineSession
@@ -88,16 +88,11 @@ class World:
             visitor = f"visitor {next(self._visitors)}"
             session = self._engine.new_session(
                 Handshake(
-                    path="/socket.io/",
-                    query={"EIO": ("4",), "transport": ("websocket",)},
-                    headers={"host": ("127.0.0.1",)},
-                    address="127.0.0.1",
-                    secure=False,
-                    origin=None,
-                    host="127.0.0.1",
-                    cookies={"session_id": (visitor,)},
-                    session_id=visitor,
-                    user_id=None,
+                    b"/socket.io/?EIO=4&transport=websocket",
+                    b"Host: 127.0.0.1\r\n",
+                    "127.0.0.1",
+                    False,
+                    identity=Identity(session_id=visitor),
                     issued=self.clock.seconds(),
                 )
             )

@@ -10,8 +10,9 @@ import shutil
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from bench import scaling
 from bench.machine import compile_load
 from bench.servers import PROJECT
 from mojo import MojoSocketHandler, event
@@ -112,3 +113,20 @@ class LoadTests(TestCase):
         status, output = await self.load(Handler, "broadcast")
         self.assertEqual(status, 1)
         self.assertIn("not broadcast 1", output)
+
+
+class CurveTests(SynchronousTestCase):
+    def test_every_cost_is_measured(self):
+        """They check that what they measure was done; how long it took is nobody's business."""
+        self.patch(scaling, "CONNECTIONS", (20,))
+        self.patch(scaling, "ROOMS", (2,))
+        self.patch(scaling, "OPERATIONS", 20)
+        self.patch(scaling, "REPEATS", 1)
+        said = []
+        grown = scaling.curves(said.append)
+        for points in (*grown["connections"].values(), *grown["rooms"].values()):
+            self.assertEqual(len(points), 1)
+        by_rooms = ["broadcast", "join", "leave", "disconnect"]
+        self.assertEqual(list(grown["connections"]), [*by_rooms, "heartbeat"])
+        self.assertEqual(list(grown["rooms"]), by_rooms)
+        self.assertEqual(len(said), 2)
