@@ -106,9 +106,17 @@ def require(*roles: Role) -> Callable[[Target], Target]:
     Raises:
         TypeError: no role is given, or something else than one.
     """
-    if not roles or not all(isinstance(role, str) or callable(role) for role in roles):
+    if not roles or not all(map(_is_role, roles)):
         raise TypeError("@require takes roles: @require('admin')")
     return functools.partial(_guard, Guard(roles))
+
+
+def _is_role(role: object) -> bool:
+    # ``@require`` without roles is called with what it decorates: a class, or a method.
+    if not callable(role):
+        return isinstance(role, str)
+    code = getattr(role, "__code__", None)
+    return not isinstance(role, type) and (code is None or code.co_varnames[:1] != ("self",))
 
 
 def _guard(guard: Guard, target: Target) -> Target:
@@ -118,6 +126,8 @@ def _guard(guard: Guard, target: Target) -> Target:
             raise TypeError(f"{target.__qualname__} is no handler class")
         target.guards = (*guards, guard)  # type: ignore[attr-defined]
         return target
+    if not callable(target):
+        raise TypeError(f"a guard is for methods and classes, not for {type(target).__name__}")
 
     @functools.wraps(target)
     def guarded(self: Guarded, *args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mojo.credential import Credential
-from mojo.sessions.cookies import VisitorCookies, user_key
+from mojo.sessions.cookies import VisitorCookies, session_key, user_key
 from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.stores import Sender, sender_of
 from mojo.socketio.server import SocketServer
@@ -41,7 +41,7 @@ class Visitors:
 
     def session(self, session_id: str) -> Visitor:
         """Give a visitor to send to, here or not."""
-        return self._registry.session(session_id)
+        return self._registry.session(session_key(session_id))
 
     def user(self, user_id: str | int) -> Login:
         """Give a login to send to, here or not."""
@@ -74,7 +74,7 @@ class Visitors:
             self.reactor,
             partial(
                 self._sockets.log_out,
-                session_id,
+                None if session_id is None else session_key(session_id),
                 None if user_id is None else user_key(user_id),
                 reason,
                 keep=None if keep is None else user_key(keep),
@@ -100,12 +100,14 @@ class Visitors:
             session_id: a visitor's session, with the logins that were made in it.
             reason: what the handlers' ``on_logout`` is told.
         Raises:
-            TypeError: neither is given.
+            TypeError: neither is given, or one that cannot be an id.
+            ValueError: an id is empty.
         """
         if user_id is None and session_id is None:
             raise TypeError("revoke() takes a user_id or a session_id")
         key = None if user_id is None else user_key(user_id)
-        run_in_reactor(self.reactor, self._revoke, key, session_id, reason)
+        session = None if session_id is None else session_key(session_id)
+        run_in_reactor(self.reactor, self._revoke, key, session, reason)
 
     def _revoke(self, user_id: str | None, session_id: str | None, reason: str) -> None:
         # First what they could come back with, then who is here.

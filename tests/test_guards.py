@@ -88,6 +88,10 @@ class GuardTests(SynchronousTestCase):
         for roles in ((), (None,), (5,), (["admin"],)):
             self.assertRaises(TypeError, require, *roles)
         self.assertRaises(TypeError, login_required, dict)
+        self.assertRaises(TypeError, login_required, "admin")
+        # ``@require`` without its roles gets what it decorates.
+        self.assertRaises(TypeError, require, MojoRequestHandler)
+        self.assertRaises(TypeError, require, MojoRequestHandler.get_argument)
 
 
 class PageTests(SynchronousTestCase):

@@ -17,7 +17,14 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 
-from mojo.auth.readers import SignedCookie, decode_base64, encode_base64, read_json, user_in
+from mojo.auth.readers import (
+    SignedCookie,
+    all_secrets,
+    decode_base64,
+    encode_base64,
+    read_json,
+    user_in,
+)
 from mojo.errors import SettingsError
 
 _DAY = 86400.0
@@ -35,7 +42,7 @@ class TornadoCookie(SignedCookie):
         max_age: seconds for which it is good; Tornado's own ``max_age_days`` is 31.
 
     Raises:
-        SettingsError: see `SignedCookie`.
+        SettingsError: see `SignedCookie`; or a version is no whole number.
     """
 
     def __init__(
@@ -43,6 +50,8 @@ class TornadoCookie(SignedCookie):
     ) -> None:
         self._secrets = dict(secret) if isinstance(secret, Mapping) else {0: secret}
         super().__init__(cookie, tuple(self._secrets.values()), max_age)
+        if not all(type(version) is int for version in self._secrets):
+            raise SettingsError(["TornadoCookie takes whole numbers as versions of secrets"])
 
     def open(self, token: str) -> tuple[str, int] | None:
         """Open a cookie; see `SignedCookie.open`."""
@@ -118,7 +127,7 @@ class ItsDangerousCookie(SignedCookie):
         fallbacks: Sequence[str] = (),
         max_age: float = 31 * _DAY,
     ) -> None:
-        secrets = (secret, *fallbacks)
+        secrets = all_secrets(self, secret, fallbacks)
         super().__init__(cookie, secrets, max_age)
         if digest not in ("sha1", "sha256", "sha512"):
             raise SettingsError([f"{type(self).__name__} knows no digest {digest!r}"])
@@ -213,7 +222,7 @@ class DjangoSession(SignedCookie):
         max_age: float = 14 * _DAY,
         user: str = "_auth_user_id",
     ) -> None:
-        secrets = (secret, *fallbacks)
+        secrets = all_secrets(self, secret, fallbacks)
         super().__init__(cookie, secrets, max_age)
         self._user = user
         salt = b"django.contrib.sessions.backends.signed_cookiessigner"

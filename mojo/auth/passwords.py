@@ -39,8 +39,10 @@ def hash_password(password: str) -> Deferred[str]:
     Returns:
         A Deferred of the text to keep: about 100 characters of ASCII.
     Raises:
-        ValueError: the password is too short, or absurdly long.
+        TypeError: the password is no text.
+        ValueError: it is too short, or absurdly long.
     """
+    _check_text("a password", password)
     if len(password) < MIN_LENGTH:
         raise ValueError(f"a password has {MIN_LENGTH} characters or more")
     if scrypt.is_too_long(password):
@@ -61,8 +63,12 @@ def check_password(password: str, hashed: str | None) -> Deferred[bool]:
     Returns:
         A Deferred, to be awaited in a coroutine.
     Raises:
+        TypeError: one of them is no text.
         ValueError: ``hashed`` is no hash; it is not in the message.
     """
+    _check_text("a password", password)
+    if hashed is not None:
+        _check_text("a password's hash", hashed)
     made = _NOBODY if hashed is None else scrypt.parse(hashed)
     if made is None:
         raise ValueError("what is kept for a password is no hash of hash_password")
@@ -81,9 +87,17 @@ def needs_rehash(hashed: str) -> bool:
 
     Args:
         hashed: of a password that has just been checked: hash it anew, and keep that.
+    Raises:
+        TypeError: it is no text.
     """
+    _check_text("a password's hash", hashed)
     made = scrypt.parse(hashed)
     return made is None or made.parameters != scrypt.CURRENT
+
+
+def _check_text(what: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a str, not {type(value).__name__}")
 
 
 def _in_turn(work: Callable[[], Result]) -> Deferred[Result]:

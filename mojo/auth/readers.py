@@ -111,6 +111,18 @@ class SignedCookie:
         raise NotImplementedError
 
 
+def all_secrets(reader: object, secret: str, fallbacks: Sequence[str]) -> tuple[str, ...]:
+    """
+    Give a reader's secrets, the newest first.
+
+    Raises:
+        SettingsError: the fallbacks are one text: each letter of it would be a secret.
+    """
+    if isinstance(fallbacks, str) or not isinstance(fallbacks, Sequence):
+        raise SettingsError([f"{type(reader).__name__} takes a list of secrets as fallbacks"])
+    return (secret, *fallbacks)
+
+
 def user_in(values: Any, key: str) -> str | None:
     """Give the user's id of a dict that was signed: text or a whole number, as text."""
     value = values.get(key) if isinstance(values, dict) else None

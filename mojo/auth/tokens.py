@@ -46,7 +46,7 @@ class BearerToken:
         leeway: seconds by which clocks may differ.
 
     Raises:
-        SettingsError: keys and algorithms do not go together.
+        SettingsError: keys and algorithms do not go together, or another argument is none.
     """
 
     def __init__(
@@ -61,6 +61,10 @@ class BearerToken:
         max_age: float | None = None,
         leeway: float = 0.0,
     ) -> None:
+        for what, value in (("keys", key), ("algorithms", algorithms)):
+            if not isinstance(value, Sequence) or (what == "algorithms" and isinstance(value, str)):
+                found = type(value).__name__
+                raise SettingsError([f"BearerToken takes {what} as a list, not {found}"])
         self._keys = (key,) if isinstance(key, str) else tuple(key)
         self._algorithms = list(algorithms)
         self._field = field
@@ -78,6 +82,14 @@ class BearerToken:
 
     def _problem(self) -> str | None:
         """Say what is wrong with keys and algorithms; nothing of a key is in it."""
+        ages = [("leeway", self._leeway)]
+        if self._max_age is not None:
+            ages.append(("max_age", self._max_age))
+        for name, seconds in ages:
+            if not _is_time(seconds) or seconds < 0:
+                return f"takes a number of seconds as {name}"
+        if not isinstance(self._field, str) or not isinstance(self._user, str):
+            return "takes names as field and user"
         algorithms = frozenset(self._algorithms)
         if not self._keys or not algorithms:
             return "takes a key and an algorithm"

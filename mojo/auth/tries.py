@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
+from math import inf
+from unicodedata import normalize
 
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.errors import TooManyTries
+
+# Characters of a name that are read, and not only told from others.
+_MAX_NAME = 1000
 
 
 class RateLimit:
@@ -79,6 +84,9 @@ class LoginTries:
         address: most tries from one address within ``window``, whatever the accounts.
         window: seconds.
         max_keys: most accounts and most addresses that are kept.
+
+    Raises:
+        ValueError: one of the numbers is less than one, or none.
     """
 
     def __init__(
@@ -90,6 +98,10 @@ class LoginTries:
         window: float = 900.0,
         max_keys: int = 100_000,
     ) -> None:
+        numbers = {"account": account, "address": address, "window": window, "max_keys": max_keys}
+        for name, number in numbers.items():
+            if not isinstance(number, int | float) or not 1 <= number < inf:
+                raise ValueError(f"{name} is a number from 1, not {number!r}")
         self._accounts = RateLimit(clock, account, window, max_keys)
         self._addresses = RateLimit(clock, address, window, max_keys)
 
@@ -102,7 +114,11 @@ class LoginTries:
             address: the visitor's.
         Raises:
             TooManyTries: with the seconds to wait; the try is not counted.
+            TypeError: one of them is no text.
         """
+        for value in (account, address):
+            if not isinstance(value, str):
+                raise TypeError(f"an account and an address are a str, not {type(value).__name__}")
         keys = _key_of(account), _network_of(address)
         wait = max(
             self._accounts.seconds_to_wait(keys[0]), self._addresses.seconds_to_wait(keys[1])
@@ -120,10 +136,10 @@ class LoginTries:
 
 
 def _key_of(account: str) -> bytes:
-    # A short key however long the name, and no list of names in memory.
-    return blake2b(
-        account.strip().casefold().encode("utf-8", "surrogatepass"), digest_size=16
-    ).digest()
+    # A short key however long the name, and no list of names in memory.  What a database may
+    # take for the same name is the same here: else each spelling had tries of its own.
+    name = normalize("NFKC", account[:_MAX_NAME]).strip().casefold() + account[_MAX_NAME:]
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _network_of(address: str) -> bytes:

@@ -59,7 +59,10 @@ class RedisAddress:
             else:
                 self.path, database = "", parts.path.strip("/") or "0"
             self.database = int(database)
-            good = bool(self.path if self.scheme == "unix" else self.host)
+            unix = self.scheme == "unix"
+            # No option that somebody wrote there is passed over.
+            more = set(parse_qs(parts.query, keep_blank_values=True)) - ({"db"} if unix else set())
+            good = bool(self.path if unix else self.host) and not more and not parts.fragment
         except ValueError:
             good = False
         if not good or self.scheme not in ("redis", "rediss", "unix"):

@@ -224,7 +224,15 @@ class VisitorCookies:
         return self.seal(_LOGIN, value)
 
     def seal(self, name: str, value: str) -> str:
-        """Seal a cookie's value, as of now."""
+        """
+        Seal a cookie's value, as of now.
+
+        Raises:
+            TypeError: the value is no text.
+            ValueError: see `Signer.seal`.
+        """
+        if not isinstance(value, str):
+            raise TypeError(f"a cookie's value is a str, not {type(value).__name__}")
         return self.signer.seal(name, value, now=self._now())
 
     def is_stale(self, opened: Opened, max_age: float) -> bool:
@@ -246,3 +254,18 @@ def user_key(user_id: object) -> str:
     if not key:
         raise ValueError("a user id cannot be empty")
     return key
+
+
+def session_key(session_id: object) -> str:
+    """
+    Give a session's id, if it can be one.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is empty.
+    """
+    if not isinstance(session_id, str):
+        raise TypeError(f"a session id is a str, not {type(session_id).__name__}")
+    if not session_id:
+        raise ValueError("a session id cannot be empty")
+    return session_id

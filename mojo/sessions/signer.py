@@ -72,9 +72,14 @@ class Signer:
         secret: what the keys are derived from.
         fallbacks: earlier secrets, with which tokens are still opened but no longer
             sealed.
+
+    Raises:
+        TypeError: ``fallbacks`` is one text, of which each letter would be a secret.
     """
 
     def __init__(self, secret: str, fallbacks: Sequence[str] = ()) -> None:
+        if isinstance(fallbacks, str):
+            raise TypeError("fallbacks are a list of secrets, not a str")
         self._secrets = (secret, *fallbacks)
         self._boxes: dict[str, list[Fernet]] = {}
 

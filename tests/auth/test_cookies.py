@@ -30,9 +30,11 @@ class ReaderTests:
 
     Attributes:
         cookie: the cookie's name.
+        takes_fallbacks: whether earlier secrets are an argument of its own.
     """
 
     cookie: str
+    takes_fallbacks = True
 
     def reader(self, secret: str = SECRET, **options):
         raise NotImplementedError
@@ -145,9 +147,22 @@ class ReaderTests:
             self.assertNotIn("horse", str(error))
         self.assertNotIn("horse", repr(self.reader()))
 
+    def test_fallbacks_that_are_one_text(self) -> None:
+        """Each letter of it would be a secret, which anybody could sign with."""
+        if self.takes_fallbacks:
+            for fallbacks in (SECRET, None, 5):
+                error = self.assertRaises(SettingsError, self.reader, fallbacks=fallbacks)
+                self.assertIn("a list of secrets", str(error))
+                self.assertNotIn("horse", str(error))
+
 
 class TornadoTests(ReaderTests, SynchronousTestCase):
     cookie = "logged_in"
+    takes_fallbacks = False
+
+    def test_versions_that_are_no_numbers(self) -> None:
+        """No cookie would ever be of one of these."""
+        self.assertRaises(SettingsError, TornadoCookie, {"1": SECRET})
 
     def reader(self, secret=SECRET, **options):
         return TornadoCookie(secret, **options)

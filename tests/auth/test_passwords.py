@@ -127,6 +127,14 @@ class LimitTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, check_password, "x", "hunter2")
         self.assertNotIn("hunter2", str(error))
 
+    def test_no_text(self) -> None:
+        """What a form did not send, or nobody decoded."""
+        for wrong in (None, b"correct horse", 12345678):
+            self.assertRaises(TypeError, hash_password, wrong)
+            self.assertRaises(TypeError, check_password, wrong, None)
+            self.assertRaises(TypeError, needs_rehash, wrong)
+        self.assertRaises(TypeError, check_password, "correct horse", b"$scrypt$")
+
     def test_rehash(self) -> None:
         self.assertFalse(needs_rehash(scrypt.derive("correct horse", b"0123456789abcdef")))
         self.assertTrue(needs_rehash(make()))

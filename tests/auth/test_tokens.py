@@ -219,9 +219,21 @@ class MistakeTests(SynchronousTestCase):
             ([SECRET, "hunter2"], ["HS256"]), (SECRET, ["HS255"]), (SECRET, ["HS512"]),
             (None, ["HS256"]), ([b"bytes"], ["HS256"]), (EC[1], ["RS256"]),
         ):  # fmt: skip
-            error = self.assertRaises((SettingsError, TypeError), BearerToken, key, algorithms)
+            error = self.assertRaises(SettingsError, BearerToken, key, algorithms)
             for part in ("hunter2", "horse", "BEGIN"):
                 self.assertNotIn(part, str(error))
+
+    def test_algorithm_that_is_no_list(self) -> None:
+        error = self.assertRaises(SettingsError, BearerToken, SECRET, "HS256")
+        self.assertIn("algorithms as a list", str(error))
+
+    def test_others(self) -> None:
+        """An age that is none would be found out when the first client comes, or never."""
+        for options in (
+            {"max_age": -1}, {"max_age": "1"}, {"leeway": -1}, {"leeway": True}, {"leeway": None},
+            {"field": 3}, {"user": None},
+        ):  # fmt: skip
+            self.assertRaises(SettingsError, BearerToken, SECRET, **options)
 
     def test_nothing_is_shown(self) -> None:
         self.assertNotIn("horse", repr(BearerToken(SECRET)))

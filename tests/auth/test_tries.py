@@ -63,8 +63,8 @@ class TriesTests(SynchronousTestCase):
         self.assertEqual([self.wait(f"user{n}") for n in range(82)], [0.0] * 81 + [9.0])
 
     def test_names(self) -> None:
-        """Capitals and spaces around a name make no other account."""
-        names = ("ada", "Ada", " ADA ", "ada\n", "aDa")
+        """Capitals, spaces around a name, and other forms of its letters make no other account."""
+        names = ("ada", "Ada", " ADA ", "ada\n", "\uff41da")
         self.assertEqual([self.wait(name) for name in names * 2], [0.0] * 10)
         self.assertEqual(self.wait("adA"), 90.0)
 
@@ -78,6 +78,14 @@ class TriesTests(SynchronousTestCase):
         self.assertRaises(TooManyTries, tries.begin, "e", "::ffff:192.0.2.1")
         tries.begin("f", "unix")
         self.assertRaises(TooManyTries, tries.begin, "g", "unix")
+
+    def test_mistakes(self) -> None:
+        """What would let everybody try, or nobody, is said when it is made."""
+        for options in ({"account": 0}, {"address": -1}, {"window": 0}, {"max_keys": None}):
+            self.assertRaises(ValueError, LoginTries, self.clock, **options)
+        tries = LoginTries(self.clock)
+        self.assertRaises(TypeError, tries.begin, None, "192.0.2.1")
+        self.assertRaises(TypeError, tries.begin, "ada", None)
 
     def test_memory(self) -> None:
         """A flood of names is forgotten, the oldest first, and so is what is over."""

@@ -103,6 +103,10 @@ class KeyTests(SignerTestCase):
         self.assertIsNotNone(self.open(new, signer=Signer(OTHER)))
         self.assertIsNone(self.open(token, signer=Signer(OTHER)))
 
+    def test_fallbacks_that_are_one_text(self) -> None:
+        """Each letter of it would be a secret."""
+        self.assertRaises(TypeError, Signer, SECRET, "an earlier secret")
+
     def test_nothing_is_shown(self) -> None:
         self.assertNotIn("correct", repr(self.signer))
 

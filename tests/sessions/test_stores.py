@@ -442,6 +442,7 @@ class RedisAddressTests(SynchronousTestCase):
     def test_mistakes(self) -> None:
         for url in (
             "redis://", "http://secret@h", "redis://secret@h/x", "redis://secret@h:x", "unix://",
+            "redis://:secret@h?db=3", "unix:///secret?db=1&timeout=5", "redis://h#secret",
         ):  # fmt: skip
             with self.assertRaises(SettingsError) as caught:
                 RedisAddress(url, "SESSION_STORE")

@@ -248,8 +248,21 @@ class EverywhereTests(LoginsTestCase):
                     self.assertIsNone(client.handler.user_id)
                 self.assertEqual(len(server.service.logged_in_sessions), 0)
 
-    def test_nothing(self) -> None:
-        self.assertRaises(TypeError, self.service.revoke)
+    def test_mistakes(self) -> None:
+        """What is no id of anybody's is said, and is nobody's end."""
+        service = self.service
+        self.assertRaises(TypeError, service.revoke)
+        for wrong in (5, b"s", object()):
+            self.assertRaises(TypeError, service.revoke, session_id=wrong)
+            self.assertRaises(TypeError, service.session, wrong)
+            self.assertRaises(TypeError, service.log_out, wrong)
+        for wrong in (1.5, b"ada", True):
+            self.assertRaises(TypeError, service.revoke, user_id=wrong)
+            self.assertRaises(TypeError, service.user, wrong)
+            self.assertRaises(TypeError, service.user_changed, wrong)
+            self.assertRaises(TypeError, service.cookies.seal, "logged_in", wrong)
+        self.assertRaises(ValueError, service.revoke, session_id="")
+        self.assertRaises(ValueError, service.revoke, user_id="")
 
     def test_those_who_are_away(self) -> None:
         """A client that comes back after the revocation finds nothing of what it had."""
