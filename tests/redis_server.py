@@ -12,7 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 
+from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import Process, start
+from tests.e2e.test_nginx import free_port
 
 REDIS = shutil.which("redis-server")
 NO_REDIS = None if REDIS else "needs redis-server"
@@ -24,6 +26,9 @@ class RedisServer:
 
     Attributes:
         url: where it is.
+        port: of TLS, after `with_tls`.
+        plain_port: see there.
+        certificate: that it shows there.
     """
 
     def __init__(self, *options: str) -> None:
@@ -33,6 +38,17 @@ class RedisServer:
         self.url = f"unix://{self.socket}"
         self._options = options
         self.process: Process | None = None
+
+    def with_tls(self) -> RedisServer:
+        """Let it be reached by TLS too, and without on a port of its own."""
+        self.port, self.plain_port = free_port(), free_port()
+        key, self.certificate = make_certificate(self.folder)
+        self._options += (
+            "--port", str(self.plain_port), "--tls-port", str(self.port), "--bind", "127.0.0.1",
+            "--tls-cert-file", str(self.certificate), "--tls-key-file", str(key),
+            "--tls-auth-clients", "no",
+        )  # fmt: skip
+        return self
 
     async def start(self) -> None:
         self.process = start(

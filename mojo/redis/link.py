@@ -18,7 +18,8 @@ from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wra
 from twisted.internet.interfaces import IReactorCore
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
-from txredisapi import ConnectionHandler, RedisError, RedisFactory
+from twisted.python.failure import Failure
+from txredisapi import ConnectionHandler, RedisError, RedisFactory, RedisProtocol
 
 from mojo.errors import MojoError, SettingsError
 
@@ -103,9 +104,18 @@ class _WatchedEndpoint:
         return connecting.addErrback(self._link.connect_failed)
 
 
+class _Protocol(RedisProtocol):  # type: ignore[misc]
+    """A connection that tells how it ended, as for a certificate that is not good."""
+
+    def connectionLost(self, why: Failure) -> None:
+        self.factory.lost = why.getErrorMessage()
+        super().connectionLost(why)
+
+
 class _Factory(RedisFactory):  # type: ignore[misc]
     """One connection that comes again; camelCase is txredisapi's."""
 
+    protocol = _Protocol
     initialDelay = 0.2
     maxDelay = MAX_DELAY
 
@@ -124,11 +134,13 @@ class _Factory(RedisFactory):  # type: ignore[misc]
             convertNumbers=False,
             username=address.username,
         )
+        self.lost = ""
         self._link = link
         self.deferred.addErrback(lambda failure: None)  # it is told by connectionError
 
     def addConnection(self, conn: Any) -> None:
         super().addConnection(conn)
+        self.lost = ""
         if conn in self.pool:
             self._link.connected()
 
@@ -138,7 +150,8 @@ class _Factory(RedisFactory):  # type: ignore[misc]
 
     def connectionError(self, why: str) -> None:
         super().connectionError(why)
-        self._link.rejected()
+        # What Redis says of a login has no part of it.
+        self._link.rejected(f"{why}; {self.lost}" if self.lost else why)
 
 
 class RedisLink:
@@ -155,6 +168,7 @@ class RedisLink:
         self._reactor: Any = reactor
         self._factory: _Factory | None = None
         self._is_down = False
+        self._not_before = 0.0
         self._waiting: list[Deferred[None]] = []
 
     def __repr__(self) -> str:
@@ -177,12 +191,15 @@ class RedisLink:
         """Let the connection go; it is made again if it is used again."""
         factory, self._factory = self._factory, None
         self._is_down = False
+        self._not_before = 0.0
         self._fail_waiting()
         if factory is not None:
             await factory.disconnect()
 
     async def _connection(self) -> Any:
         if self._factory is None:
+            if self._reactor.seconds() < self._not_before:
+                raise RedisUnavailable(f"{self.address}: not connected")
             self._factory = _Factory(self)
             self._factory.startConnecting(
                 _WatchedEndpoint(self.address.endpoint(self._reactor), self)
@@ -247,9 +264,16 @@ class RedisLink:
             self._fail_waiting()
         return failure
 
-    def rejected(self) -> None:
-        """Note that the login was refused: txredisapi would never try again."""
-        _log.error("{address}: the login or the database was refused", address=str(self.address))
+    def rejected(self, why: str) -> None:
+        """
+        Note that the login was refused, or could not be made.
+
+        txredisapi would never try again.  We do, but not with each session that is asked for.
+        """
+        if not self._is_down:
+            _log.error("{address}: {why}", address=str(self.address), why=why)
+        self._is_down = True
+        self._not_before = self._reactor.seconds() + MAX_DELAY
         factory, self._factory = self._factory, None
         self._fail_waiting()
         if factory is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from signal import SIGCONT, SIGSTOP
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.calls import settled
@@ -377,20 +379,103 @@ class RedisStoreTests(SharedContract, TestCase):
         self.assertEqual(await self.load(), ONE)
 
     async def until_it_answers(self) -> None:
-        from twisted.internet.task import deferLater
+        await answers(self.store)
 
-        for _ in range(200):
-            try:
-                await self.load("nobody")
-            except SessionUnavailable:
-                await deferLater(reactor, 0.05)
-            else:
-                return
-        self.fail("it did not come back")
+
+async def answers(store: SessionStore) -> None:
+    """Wait until a store does."""
+    for _ in range(200):
+        try:
+            await settled(store.load("nobody", Jar()))
+        except SessionUnavailable:
+            await deferLater(reactor, 0.05)
+        else:
+            return
+    raise AssertionError("it did not come back")
 
 
 class RedisLoginTests(TestCase):
     skip = NO_REDIS
+
+    async def start(self, *options: str, tls: bool = False) -> RedisServer:
+        redis = RedisServer(*options)
+        if tls:
+            redis.with_tls()
+        self.addCleanup(redis.clean)
+        await redis.start()
+        return redis
+
+    def store(self, url: str) -> RedisStore:
+        store = RedisStore.at(url, reactor, max_age=9, max_size=9)
+        self.addCleanup(store.close)
+        return store
+
+    def said(self) -> list[str]:
+        """Give what the operator is told from here on."""
+        lines: list[str] = []
+
+        def observe(event) -> None:
+            if event.get("log_namespace") == "mojo.redis.link":
+                lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        return lines
+
+    async def test_user(self) -> None:
+        """A user of its own needs no more than what the scripts do with its own keys."""
+        redis = await self.start(
+            "--user", "default", "on", "nopass", "~*", "+@all",
+            "--user", "mojo", "on", ">s3:cret/", "~mojo:*", "resetchannels",
+            "+eval", "+select", "+hget", "+hset", "+pexpire", "+pttl", "+del",
+        )  # fmt: skip
+        store = self.store(f"unix://mojo:s3%3Acret%2F@{redis.socket}?db=1")
+        self.assertTrue(await store.save("s1", ONE, None, Jar()))
+        self.assertTrue(await store.move("s1", "s2", ONE, "v1", Jar()))
+        self.assertEqual(await store.load("s2", Jar()), ONE)
+        await redis.ask("ACL", "SETUSER", "mojo", "-eval")
+        with self.assertRaises(SessionUnavailable):
+            await store.load("s2", Jar())
+
+    async def test_wrong_user(self) -> None:
+        """The operator is told once, whoever comes, and without the password."""
+        lines = self.said()
+        redis = await self.start()
+        store = self.store(f"unix://mojo:hunter2@{redis.socket}")
+        for _ in range(20):
+            with self.assertRaises(SessionUnavailable) as caught:
+                await store.load("s1", Jar())
+            self.assertNotIn("hunter2", str(caught.exception))
+        (line,) = lines
+        self.assertIn("could not auth: WRONGPASS", line)
+        self.assertNotIn("hunter2", line)
+
+    async def test_tls(self) -> None:
+        """With a certificate that is known; any other one is no Redis, and the log says why."""
+        redis = await self.start("--requirepass", "s3cret", tls=True)
+        # What OpenSSL trusts beside the machine's own list; it looks at each connection.
+        self.addCleanup(os.environ.update, {**os.environ})
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE", None)
+        os.environ["SSL_CERT_FILE"] = str(redis.certificate)
+        store = self.store(f"rediss://:s3cret@localhost:{redis.port}/2")
+        await answers(store)
+        self.assertTrue(await store.save("s1", ONE, None, Jar()))
+        self.assertEqual(await store.load("s1", Jar()), ONE)
+        del os.environ["SSL_CERT_FILE"]
+        lines = self.said()
+        store = self.store(f"rediss://:s3cret@localhost:{redis.port}/2")
+        with self.assertRaises(SessionUnavailable):
+            await store.load("s1", Jar())
+        (line,) = lines
+        self.assertIn("certificate verify failed", line)
+        self.assertNotIn("s3cret", line)
+
+    async def test_tls_without_tls(self) -> None:
+        """A Redis that speaks TLS and one that does not do not understand each other."""
+        redis = await self.start(tls=True)
+        for url in (f"redis://localhost:{redis.port}", f"rediss://localhost:{redis.plain_port}"):
+            with self.assertRaises(SessionUnavailable):
+                await self.store(url).load("s1", Jar())
 
     async def test_password(self) -> None:
         """It is sent, is in no message, and a wrong one is not the end."""
@@ -423,7 +508,7 @@ class RedisLoginTests(TestCase):
         with self.assertRaises(SessionUnavailable):
             await store.load("s1", Jar())
         await redis.ask("CONFIG", "SET", "requirepass", "later")
-        self.assertIsNone(await store.load("s1", Jar()))
+        await answers(store)
 
 
 class RedisAddressTests(SynchronousTestCase):
