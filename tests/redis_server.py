@@ -14,7 +14,7 @@ from twisted.internet.protocol import Protocol
 
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import Process, start
-from tests.e2e.test_nginx import free_port
+from tests.e2e.test_proxies import free_port
 
 REDIS = shutil.which("redis-server")
 NO_REDIS = None if REDIS else "needs redis-server"
