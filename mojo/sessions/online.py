@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from mojo.calls import run
 from mojo.socketio.absences import Absences
+from mojo.socketio.places import Identity
 from mojo.socketio.presence import PresenceBoard
-from mojo.socketio.recovery import Identity
 from mojo.socketio.roster import USERS, Change, Entry
 from mojo.socketio.stats import SocketStats
 

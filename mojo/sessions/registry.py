@@ -17,8 +17,8 @@ from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
 from mojo.socketio.namespace import session_room, user_room
 from mojo.socketio.operator import Audience, BroadcastOperator
+from mojo.socketio.places import Identity
 from mojo.socketio.presence import PresenceBoard
-from mojo.socketio.recovery import Identity
 from mojo.socketio.rooms import Room
 from mojo.socketio.stats import SocketStats
 

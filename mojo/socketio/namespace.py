@@ -24,13 +24,13 @@ from mojo.socketio.once import HandledEvents
 from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
+from mojo.socketio.places import Identity
 from mojo.socketio.ports import Carrier, Middleware, SessionSource
 from mojo.socketio.presence import PresenceBoard
 from mojo.socketio.presence_lists import PresenceList
 from mojo.socketio.reasons import MAY_RETURN, RECOVERABLE
 from mojo.socketio.recovery import (
     Comeback,
-    Identity,
     RecoveringAdapter,
     RecoveryOptions,
     Restored,
@@ -309,10 +309,12 @@ class Namespace:
         else:
             self.recovery.broadcast(message, Target(rooms=frozenset((connection.id,))))
 
-    def forget_login(self, is_out: Callable[[Identity], bool]) -> None:
-        """Wait no longer for clients of visitors who have logged out."""
+    def forget_login(
+        self, is_out: Callable[[Identity], bool], session_id: str | None, user_id: str | None
+    ) -> None:
+        """Wait no longer for clients of a session or a user who have logged out."""
         if self.recovery is not None:
-            self.recovery.forget_identities(is_out)
+            self.recovery.forget_identities(is_out, session_id, user_id)
 
     def stop(self) -> None:
         """Wait for no client, and leave no timer."""
@@ -348,8 +350,8 @@ class Namespace:
         """Keep for a visitor with another id what is kept here of the former one."""
         self.handled.rename(former, session_id)
         if self.recovery is not None:
-            self.recovery.rename_room(session_room(former), session_room(session_id))
-            self.recovery.rename_identity(former, session_id)
+            rooms = session_room(former), session_room(session_id)
+            self.recovery.rename_visitor(former, session_id, *rooms)
 
     def remove(self, connection: Connection, reason: str) -> None:
         """Drop a connection, whether it was let in or not."""

@@ -19,6 +19,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from mojo.socketio.places import drop_from
+
 #: Whose an event is, and what tells it from that one's others.
 Key = tuple[Hashable, ...]
 
@@ -50,6 +52,8 @@ class HandledEvents:
         self._max_age = max_age
         self._max_events = max_events
         self._outcomes: OrderedDict[Key, _Outcome] = OrderedDict()
+        # Their keys by whose they are: a login must not look through those of all.
+        self._of: dict[Hashable, dict[Key, None]] = {}
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -75,10 +79,11 @@ class HandledEvents:
 
     def rename(self, whose: str, other: str) -> None:
         """Remember the events of somebody, the first part of whose keys is another now."""
-        for key in [key for key in self._outcomes if key[0] == whose]:
-            outcome = self._outcomes.pop(key)
+        for key in tuple(self._of.get(whose, ())):
+            outcome = self._outcomes[key]
+            self._drop(key)
             outcome.key = (other, *key[1:])
-            self._outcomes[outcome.key] = outcome
+            self._keep(outcome)
 
     def _handle_first(self, key: Key, call: Callable[[], Any]) -> Any:
         now = self._clock.seconds()
@@ -86,8 +91,7 @@ class HandledEvents:
         result = call()
         if iscoroutine(result):
             result = Deferred.fromCoroutine(result)
-        self._outcomes[key] = outcome
-        self._outcomes.move_to_end(key)
+        self._keep(outcome)
         self._trim(now)
         if isinstance(result, Deferred):
             return result.addCallbacks(
@@ -104,7 +108,7 @@ class HandledEvents:
 
     def _failed(self, failure: Failure, outcome: _Outcome) -> Failure:
         if self._outcomes.get(outcome.key) is outcome:
-            del self._outcomes[outcome.key]
+            self._drop(outcome.key)
         waiting, outcome.waiting = outcome.waiting, None
         for again in waiting or ():
             again.errback(failure)
@@ -116,4 +120,14 @@ class HandledEvents:
             oldest = next(iter(outcomes.values()))
             if len(outcomes) <= self._max_events and oldest.began + self._max_age > now:
                 return
-            outcomes.popitem(last=False)
+            self._drop(oldest.key)
+
+    def _keep(self, outcome: _Outcome) -> None:
+        key = outcome.key
+        self._outcomes[key] = outcome
+        self._outcomes.move_to_end(key)
+        self._of.setdefault(key[0], {})[key] = None
+
+    def _drop(self, key: Key) -> None:
+        del self._outcomes[key]
+        drop_from(self._of, key[0], key)

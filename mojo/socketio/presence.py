@@ -23,7 +23,7 @@ from mojo.errors import UnsendableError
 from mojo.socketio.absences import Absences
 from mojo.socketio.connection import Connection
 from mojo.socketio.parser import Parser
-from mojo.socketio.recovery import Identity
+from mojo.socketio.places import Identity
 from mojo.socketio.roster import USERS, Change, Changes, Entry, Roster, Topic, as_listing
 from mojo.socketio.states import ConnectionState
 

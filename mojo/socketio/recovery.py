@@ -28,6 +28,7 @@ from twisted.internet.interfaces import IReactorTime
 from mojo.engineio.deadlines import Deadlines
 from mojo.socketio.adapter import LocalAdapter, Recipient, Target
 from mojo.socketio.message import Message
+from mojo.socketio.places import Identity, Place, Places, drop_from
 from mojo.socketio.rooms import Room
 
 # Python objects around each event in the log, in bytes; roughly.
@@ -50,35 +51,6 @@ class RecoveryOptions:
     max_packets: int = 10_000
     max_bytes: int = 10_000_000
     max_sessions: int = 10_000
-
-
-class Identity(NamedTuple):
-    """Who a client is; who comes back must be the same."""
-
-    session_id: str | None
-    user_id: str | None
-
-
-@dataclass(slots=True)
-class Place:
-    """
-    What a connection has, and may find again.
-
-    Attributes:
-        id: the connection's id.
-        identity: whose it is.
-        data: the app's data.
-        rooms: its rooms, with the position in the log at which it entered each.
-        since: the position at which it was opened.
-        lists: its parts in presence lists.
-    """
-
-    id: str
-    identity: Identity
-    data: dict[str, Any]
-    rooms: Mapping[Room, int]
-    since: int
-    lists: Any
 
 
 class Comeback:
@@ -111,7 +83,7 @@ class Restored(NamedTuple):
     missed: list[Message]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     message: Message
     target: Target
@@ -149,16 +121,18 @@ class RecoveringAdapter(LocalAdapter):
         self._idle = idle
         self._log: deque[_Entry] = deque()
         self._log_bytes = 0
+        # What was sent to a visitor's or a login's room, for when that has another name.
+        self._named: dict[Room, dict[_Entry, None]] = {}
         #: How many events there have been; the last one's position.
         self.position = 0
         self._entered: dict[Recipient, dict[Room, int]] = {}
-        self._places: dict[str, Place] = {}
+        self._places = Places()
         self._away: Deadlines[str] = Deadlines(clock, options.max_disconnection, self._give_up)
 
     @property
     def waits(self) -> bool:
         """Whether there is a client that may come back."""
-        return bool(self._places)
+        return len(self._places) > 0
 
     # -- rooms ----------------------------------------------------------------
 
@@ -218,10 +192,13 @@ class RecoveringAdapter(LocalAdapter):
             entry = _Entry(stamped, target, now)
             self._log.append(entry)
             self._log_bytes += entry.size
+            for room in _named_in(target):
+                self._named.setdefault(room, {})[entry] = None
             self._trim(now)
         else:
             # Nobody is here, and nobody is waited for.
             self._log.clear()
+            self._named.clear()
             self._log_bytes = 0
         return stamped
 
@@ -236,7 +213,10 @@ class RecoveringAdapter(LocalAdapter):
             or self._log_bytes > options.max_bytes
             or log[0].at < oldest
         ):
-            self._log_bytes -= log.popleft().size
+            entry = log.popleft()
+            self._log_bytes -= entry.size
+            for room in _named_in(entry.target):
+                drop_from(self._named, room, entry)
 
     # -- who goes, and comes back -------------------------------------------------
 
@@ -264,10 +244,9 @@ class RecoveringAdapter(LocalAdapter):
         if len(self._places) >= self._options.max_sessions:
             oldest = self._away.oldest()
             assert oldest is not None
-            self._away.stop(oldest)
-            del self._places[oldest]
+            self._forget(oldest)
         rooms = dict(self._entered.get(connection, {}))
-        self._places[pid] = Place(connection.id, identity, data, rooms, since, lists)
+        self._places.put(pid, Place(connection.id, identity, data, rooms, since, lists))
         self._away.start(pid)
 
     def restore(self, pid: str, offset: object, identity: Identity) -> Restored | None:
@@ -308,29 +287,39 @@ class RecoveringAdapter(LocalAdapter):
         first = self.position - len(self._log)
         return position if first <= position <= self.position else None
 
-    def forget_identities(self, of: Callable[[Identity], bool]) -> None:
-        """Give up the places of some visitors."""
-        for pid in [pid for pid, place in self._places.items() if of(place.identity)]:
-            self._forget(pid)
-            if not self._places:
-                self._idle()
+    def forget_identities(
+        self, of: Callable[[Identity], bool], session_id: str | None, user_id: str | None
+    ) -> None:
+        """
+        Give up the places of some visitors.
 
-    def rename_room(self, room: Room, other: Room) -> None:
-        """Give a room another name, in what was sent and in the places of those who are away."""
-        for entry in self._log:
-            entry.target = entry.target.renamed(room, other)
-        for place in self._places.values():
-            if room in place.rooms:
-                place.rooms = {
-                    other if name == room else name: position
-                    for name, position in place.rooms.items()
-                }
+        Args:
+            of: tells which, among those of a session and of a user.
+            session_id: the session; ``None`` for none.
+            user_id: the user; ``None`` for none.
+        """
+        for pid, place in self._places.of(session_id, user_id).items():
+            if of(place.identity):
+                self._forget(pid)
+                if not self._places:
+                    self._idle()
 
-    def rename_identity(self, former: str, session_id: str) -> None:
-        """Keep the places of a visitor for when that comes back under another id."""
-        for place in self._places.values():
-            if place.identity.session_id == former:
-                place.identity = place.identity._replace(session_id=session_id)
+    def rename_visitor(self, former: str, session_id: str, room: Room, other: Room) -> None:
+        """
+        Keep for a visitor with another id the places, and what was sent to the visitor's room.
+
+        Args:
+            former: the id that the visitor had.
+            session_id: the new one.
+            room: the room of the former one.
+            other: the new one's.
+        """
+        entries = self._named.pop(room, None)
+        if entries is not None:
+            for entry in entries:
+                entry.target = entry.target.renamed(room, other)
+            self._named[other] = {**self._named.get(other, {}), **entries}
+        self._places.rename(former, session_id, room, other)
 
     def clear(self) -> None:
         """Give up every place, and the timer."""
@@ -339,12 +328,19 @@ class RecoveringAdapter(LocalAdapter):
 
     def _forget(self, pid: str) -> None:
         self._away.stop(pid)
-        del self._places[pid]
+        self._places.drop(pid)
 
     def _give_up(self, pid: str) -> None:
-        del self._places[pid]
+        self._places.drop(pid)
         if not self._places:
             self._idle()
+
+
+def _named_in(target: Target) -> set[Room]:
+    """Give the rooms of a target that are not the app's: of a visitor, or of a login."""
+    rooms = {room for names in (target.rooms, target.excluded) for room in names}
+    rooms = {room for room in rooms if type(room) is tuple}
+    return rooms if target.within is None else {*rooms, target.within}
 
 
 def _is_for(target: Target, rooms: Mapping[Room, int], number: int) -> bool:

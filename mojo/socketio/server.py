@@ -36,9 +36,9 @@ from mojo.socketio.options import SocketOptions
 from mojo.socketio.packet import ROOT
 from mojo.socketio.parents import Names, OnDemand, ParentNamespace, is_name, is_plain
 from mojo.socketio.parser import Parser
+from mojo.socketio.places import Identity
 from mojo.socketio.ports import SessionSource
 from mojo.socketio.presence import GRACE_SECONDS, PresenceBoard
-from mojo.socketio.recovery import Identity
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.turns import Unfinished
 from mojo.socketio.visitors import VisitorClients

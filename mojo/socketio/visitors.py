@@ -16,8 +16,8 @@ from mojo.engineio.ports import CloseReason
 from mojo.socketio.client import Client
 from mojo.socketio.logins import LiveLogins
 from mojo.socketio.namespace import Namespace, Observer, session_room, user_room
+from mojo.socketio.places import Identity
 from mojo.socketio.presence import PresenceBoard
-from mojo.socketio.recovery import Identity
 from mojo.socketio.rooms import Room
 
 
@@ -80,7 +80,9 @@ class VisitorClients:
                     session_room(who.session_id) if who.session_id else user_room(str(who.user_id))
                 )
                 in homes
-            )
+            ),
+            session_id,
+            user_id,
         )
         for client in [client for home in homes for client in self._clients.get(home, ())]:
             if client.user_id not in (None, keep):
@@ -102,12 +104,12 @@ class VisitorClients:
 
     def end_user(self, user_id: str, reason: str) -> None:
         """Take all logins of a user; see `SocketServer.end_user`."""
-        self._forget(lambda who: who.user_id == user_id)
+        self._forget(lambda who: who.user_id == user_id, None, user_id)
         self._logins.end(reason, lambda _: True, user_id)
 
     def end_session(self, session_id: str, reason: str) -> None:
         """Take a visitor's logins and end the clients; see `SocketServer.end_session`."""
-        self._forget(lambda who: who.session_id == session_id)
+        self._forget(lambda who: who.session_id == session_id, session_id, None)
         self._logins.end(reason, lambda credential: credential.session_id == session_id)
         for client in list(self._clients.get(session_room(session_id), ())):
             if client.user_id is not None:
@@ -128,10 +130,12 @@ class VisitorClients:
             namespace.visitor_moved(former, session_id)
         self._host.presence.visitor_moved(former)
 
-    def _forget(self, of: Callable[[Identity], bool]) -> None:
-        """Wait no longer for visitors who have logged out."""
+    def _forget(
+        self, of: Callable[[Identity], bool], session_id: str | None, user_id: str | None
+    ) -> None:
+        """Wait no longer for those of a session or a user who have logged out."""
         for namespace in self._host.places():
-            namespace.forget_login(of)
+            namespace.forget_login(of, session_id, user_id)
         self._host.presence.forget_identities(of)
         self._host.observer.identities_forgotten(of)
 

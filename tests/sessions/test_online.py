@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoSocketHandler
-from mojo.socketio.recovery import Identity
+from mojo.socketio.places import Identity
 from mojo.socketio.roster import USERS, Entry
 from mojo.testing import TestServer
 from mojo.testing.server import EPOCH
