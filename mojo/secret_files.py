@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import overload
 
 from mojo.errors import ProjectError, SettingsError
@@ -65,7 +67,7 @@ def read_secrets(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise SettingsError([f"COOKIE_SECRET_FILE: {path}: {why}"]) from None
-    found = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    found = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
     if not found:
         raise SettingsError([f"COOKIE_SECRET_FILE: {path} has no secret in it"])
     return found
@@ -87,21 +89,31 @@ def rotate_secret_file(path: Path, keep: int = KEEP) -> None:
     """
     Put a new secret into a file, before those that are there.
 
+    Who may read it stays as it is.
+
     Args:
         path: the file.
         keep: earlier ones that stay, with which cookies are still opened.
     Raises:
         SettingsError: see `read_secrets`.
     """
-    _write(path, [new_secret(), *read_secrets(path)[:keep]])
+    # What a link leads to, and not a file in the link's place.
+    path = path.resolve()
+    former = read_secrets(path)
+    _write(path, [new_secret(), *former[:keep]], path.stat())
 
 
-def _write(path: Path, lines: list[str]) -> None:
+def _write(path: Path, lines: list[str], like: os.stat_result | None = None) -> None:
     # Beside it and then in its place: whoever reads it finds the old one or the new one.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if like is not None:
+                # The service may be somebody else, who could not read a file of ours alone.
+                with suppress(PermissionError):
+                    os.fchown(descriptor, like.st_uid, like.st_gid)
+                os.fchmod(descriptor, S_IMODE(like.st_mode))
             file.write(_HEADER + "".join(f"{line}\n" for line in lines))
         draft.replace(path)
     except BaseException:

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from mojo import MojoService, Settings, env
 from mojo.errors import SettingsError
 from mojo.project.loader import load_project
+from mojo.secret_files import read_secrets, rotate_secret_file
 from mojo.sessions.signer import Opened
 from mojo.settings import read_settings
 from tests.project.disk import DiskTestCase
@@ -51,6 +52,7 @@ class FileTests(DiskTestCase):
         """Each names the file, and none says what is in it."""
         for text, problem in (
             (None, "No such file"), ("", "no secret"), ("# only this\n", "no secret"),
+            (f"  # {SECRET}\n", "no secret"),
             ("hunter2", "secret 1 of secrets.txt is too weak"),
             (f"{SECRET}\nhunter2", "secret 2 of secrets.txt is too weak"),
         ):  # fmt: skip
@@ -59,6 +61,18 @@ class FileTests(DiskTestCase):
             self.assertNotIn("hunter2", str(error))
             self.assertNotIn("horse", str(error))
         self.serve("hunter2", debug=True)
+
+    def test_rotated_in_place(self) -> None:
+        """Who may read it can read the new one, and a link still leads there."""
+        path = self.folder / "secrets.txt"
+        path.write_text(SECRET)
+        path.chmod(0o640)
+        link = self.folder / "link.txt"
+        link.symlink_to(path.resolve())
+        rotate_secret_file(link)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(path.stat().st_mode & 0o777, 0o640)
+        self.assertEqual(read_secrets(path)[1:], [SECRET])
 
     def test_not_both(self) -> None:
         values = {"COOKIE_SECRET_FILE": "x", "DEBUG": True}

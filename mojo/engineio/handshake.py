@@ -40,6 +40,10 @@ class Identity(NamedTuple):
     user_id: str | None = None
     credential: Credential | None = None
 
+    def __repr__(self) -> str:
+        # Without the session's id, which is nobody else's business.
+        return f"<Identity of {self.user_id!r}>"
+
 
 ANONYMOUS = Identity()
 

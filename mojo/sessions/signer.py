@@ -47,6 +47,9 @@ class Opened(NamedTuple):
     sealed: int
     current: bool
 
+    def __repr__(self) -> str:
+        return f"<Opened, sealed at {self.sealed}>"
+
 
 @runtime_checkable
 class CookieSigner(Protocol):

@@ -23,8 +23,12 @@ class Identity(NamedTuple):
     session_id: str | None
     user_id: str | None
 
+    def __repr__(self) -> str:
+        # Without the session's id, which is nobody else's business.
+        return f"<Identity of {self.user_id!r}>"
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, repr=False)
 class Place:
     """
     What a connection has, and may find again.

@@ -2,7 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.engineio import handshake as engine
 from mojo.sessions.signer import Opened, Signer, weakness_of
+from mojo.socketio import places
 
 SECRET = "correct horse battery staple 0123456789"
 OTHER = "a different secret, just as long 0123456789"
@@ -106,6 +108,12 @@ class KeyTests(SignerTestCase):
     def test_fallbacks_that_are_one_text(self) -> None:
         """Each letter of it would be a secret."""
         self.assertRaises(TypeError, Signer, SECRET, "an earlier secret")
+
+    def test_what_is_opened_is_not_shown(self) -> None:
+        opened = Opened("a value", 1_700_000_000, True)
+        self.assertNotIn("a value", repr(opened))
+        for identity in (engine.Identity("s3cret", "ada"), places.Identity("s3cret", "ada")):
+            self.assertEqual(repr(identity), "<Identity of 'ada'>")
 
     def test_nothing_is_shown(self) -> None:
         self.assertNotIn("correct", repr(self.signer))
