@@ -1,6 +1,7 @@
 // One scenario: `node run.mjs <scenario> <address of the server>`.
 
 import * as logins from "./logins.mjs";
+import * as presence from "./presence.mjs";
 import * as proxied from "./proxied.mjs";
 import * as scenarios from "./scenarios.mjs";
 import * as slow from "./slow.mjs";
@@ -10,7 +11,9 @@ import * as words from "./words.mjs";
 const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
-  await { logins, proxied, scenarios, slow, visitors, words }[module][scenario](base, ...rest);
+  await {
+    logins, presence, proxied, scenarios, slow, visitors, words,
+  }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
