@@ -124,7 +124,6 @@ class OnlineUsers:
             may_return: whether it went without having said so.
         """
         if not self._is_here(user_id):
-            self._seen.pop(user_id, None)
             self._seen[user_id] = self.now()
             if len(self._seen) > self.most:
                 del self._seen[next(iter(self._seen))]

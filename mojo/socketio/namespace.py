@@ -28,7 +28,7 @@ from mojo.socketio.places import Identity
 from mojo.socketio.ports import Carrier, Middleware, SessionSource
 from mojo.socketio.presence import PresenceBoard
 from mojo.socketio.presence_lists import PresenceList
-from mojo.socketio.reasons import MAY_RETURN, RECOVERABLE
+from mojo.socketio.reasons import RECOVERABLE
 from mojo.socketio.recovery import (
     Comeback,
     RecoveringAdapter,
@@ -357,7 +357,7 @@ class Namespace:
         """Drop a connection, whether it was let in or not."""
         self._host.logins.drop(connection)
         was_open = self._connections.pop(connection.id, None) is not None
-        may_return = reason in MAY_RETURN
+        may_return = was_open and reason in RECOVERABLE
         lists = None
         if was_open:
             lists = self.presence.closed(connection, may_return=may_return)
@@ -366,7 +366,7 @@ class Namespace:
         comeback = connection.comeback
         if self.recovery is not None and comeback is not None:
             self._by_pid.pop(comeback.pid, None)
-            if was_open and reason in RECOVERABLE:
+            if may_return:
                 self.recovery.save(
                     comeback.pid,
                     connection,

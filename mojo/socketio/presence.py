@@ -188,18 +188,17 @@ class PresenceBoard:
         if listings:
             self._listings[connection] = listings
 
-    def left_room(self, connection: Any, room: object) -> None:
+    def left_room(self, connection: Any, room: Any) -> None:
         """Take a connection that has left a room out of the list of that name."""
         listings = self._listings.get(connection)
-        if listings is not None and isinstance(room, str) and room in listings:
+        if listings is not None and room in listings:
             self.untrack(connection, room)
 
     def logged_out(self, connection: Connection) -> None:
-        """Take a connection out of the lists that it entered with its login."""
+        """Take a connection out of its lists, which it entered with its login."""
         for listing in self._listings.get(connection, {}).values():
-            if listing.identity.user_id is not None:
-                listing.meta = None
-                self._unlist(listing)
+            listing.meta = None
+            self._unlist(listing)
 
     def forget_identities(self, of: Callable[[Identity], bool]) -> None:
         """Wait no longer for visitors who have logged out."""
@@ -299,7 +298,7 @@ class PresenceBoard:
         watchers = tuple(self._watchers.get(topic, ()))
         if newcomers:
             listing = self.roster.listing(topic)
-            self._send(STATE, topic, listing, (w for w in watchers if w in newcomers))
+            self._send(STATE, topic, listing, newcomers)
         if change is not None and len(watchers) > len(newcomers):
             diff = {"joins": as_listing(change.joins), "leaves": as_listing(change.leaves)}
             if diff["joins"] or diff["leaves"]:

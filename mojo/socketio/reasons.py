@@ -30,6 +30,3 @@ RECOVERABLE = frozenset(
         CloseReason.SERVER_SHUTTING_DOWN,
     )
 )
-
-#: The reasons after which it is worth while to wait for it here.
-MAY_RETURN = RECOVERABLE - {CloseReason.SERVER_SHUTTING_DOWN}

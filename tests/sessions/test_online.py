@@ -132,6 +132,14 @@ class HookTests(OnlineTestCase):
         self.server.advance(60)
         self.assertEqual(self.news(), [])
 
+    def test_back_and_gone(self) -> None:
+        """Who is back from a reload and then leaves is gone at once."""
+        self.tab().vanish()
+        tab = self.tab()
+        self.news()
+        tab.disconnect()
+        self.assertEqual(self.news(), [("went", "ada")])
+
     def test_come_and_gone(self) -> None:
         """Who has come and gone in one turn was never here."""
         self.online.came("ada", ADA)
@@ -358,6 +366,15 @@ class BoundTests(OnlineTestCase):
         here.disconnect()
         self.assertEqual(len(self.online._seen), 2)
 
+    def test_who_is_here_takes_no_room(self) -> None:
+        """Neither who has come back, nor who has closed one tab of two."""
+        self.tab("ada").disconnect()
+        self.tab("bob").disconnect()
+        self.tab("bob")
+        self.tab("bob").disconnect()
+        self.tab("eve").disconnect()
+        self.assertEqual(list(self.online._seen), ["ada", "eve"])
+
 
 class NoGraceTests(OnlineTestCase):
     settings = {"PRESENCE_GRACE": 0}  # noqa: RUF012
@@ -418,6 +435,16 @@ class NodeTests(OnlineTestCase):
         self.assertEqual(self.news(), [])
         self.service.user("ada").close()
         self.assertEqual(self.news(), [("went", "ada")])
+
+    def test_there_and_then_here(self) -> None:
+        """Who has been there and gone comes anew."""
+        roster = self.service._sockets.presence.roster
+        roster.put(USERS, self.entry())
+        self.server.turn()
+        roster.remove(USERS, self.entry())
+        self.assertEqual(self.news(), [])
+        self.tab()
+        self.assertEqual(self.news(), [("came", "ada")])
 
     def test_a_node_dies(self) -> None:
         """Its users are gone with it; its heir tells the hooks."""

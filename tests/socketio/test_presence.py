@@ -115,6 +115,8 @@ class ListTests(PresenceTestCase):
         ada = self.enter("ada", "")
         self.assertEqual(self.heard(ada), [["presence_state", "", {"ada": metas("1")}]])
         self.assertEqual(self.listing(""), {"ada": metas("1")})
+        (connection,) = self.world.server.namespaces["/ChatSocket"].connections.values()
+        self.assertEqual(connection.handler.rooms, {connection.id})
 
     def test_leaving(self) -> None:
         """Who says that it leaves is out of the list at once, and hears no more of it."""
@@ -128,6 +130,7 @@ class ListTests(PresenceTestCase):
                 self.heard(ada), [["presence_diff", "lobby", diff(leaves={"bob": metas(ref)})]]
             )
             self.assertEqual(self.heard(bob), [])
+            self.assertEqual(len(self.board._listings), 1)
             ada.send("1/ChatSocket,")
             self.assertEqual(self.listing(), {})
 
@@ -163,6 +166,14 @@ class ListTests(PresenceTestCase):
         self.heard(ada)
         self.emit(ada, "enter", "lobby", {"a": 1})
         told = diff(joins={"ada": metas("1", a=1)}, leaves={"ada": metas("1")})
+        self.assertEqual(self.heard(ada), [["presence_diff", "lobby", told]])
+
+    def test_tracking_as_somebody_else(self) -> None:
+        """Another key is another entry."""
+        ada = self.enter("ada")
+        self.heard(ada)
+        self.emit(ada, "enter", "lobby", None, "Countess")
+        told = diff(joins={"Countess": metas("2")}, leaves={"ada": metas("1")})
         self.assertEqual(self.heard(ada), [["presence_diff", "lobby", told]])
 
     def test_watching(self) -> None:
@@ -214,7 +225,7 @@ class ListTests(PresenceTestCase):
         self.enter("bob")
         presence = self.world.server.namespaces["/ChatSocket"].operator.presence("lobby")
         self.assertEqual(
-            ("ada" in presence, "eve" in presence, None in presence), (True, False, False)
+            ("ada" in presence, "eve" in presence, [] in presence), (True, False, False)
         )
         self.assertEqual(
             (len(presence), list(presence), presence.name), (2, ["ada", "bob"], "lobby")
@@ -278,6 +289,15 @@ class TurnTests(PresenceTestCase):
         state = {"eve": metas("1"), "ada": metas("3")}
         self.assertEqual(self.heard(ada), [["presence_state", "lobby", state]])
 
+    def test_come_and_gone_while_others_come(self) -> None:
+        witness, ada, bob = self.enter("eve"), self.connect("ada"), self.connect("bob")
+        self.heard(witness)
+        self.emit(ada, "enter", "lobby")
+        self.emit(ada, "leave list", "lobby")
+        self.emit(bob, "enter", "lobby")
+        told = [["presence_diff", "lobby", diff(joins={"bob": metas("3")})]]
+        self.assertEqual(self.heard(witness), told)
+
     def test_two_tabs_leave(self) -> None:
         """In the same moment: one message, and nobody is left behind."""
         witness = self.enter("eve")
@@ -305,6 +325,10 @@ class TurnTests(PresenceTestCase):
         self.patch(self.board.parser, "event", counted)
         self.world.turn()
         self.assertEqual(made, ["presence_state", "presence_diff"])
+        self.emit(newcomers[0], "enter", "attic")  # where nobody is who could hear of it
+        made.clear()
+        self.world.turn()
+        self.assertEqual(made, ["presence_state"])
         self.assertEqual([len(self.heard(client)) for client in clients[1:]], [5, 4, 3, 2])
 
 
@@ -471,10 +495,10 @@ class OpeningTests(PresenceTestCase):
 
         class Late(Chat):
             def on_close(self, reason):
+                self.presence("lobby").untrack()
                 self.presence("lobby").track()
                 self.presence("lobby").update({"a": 1})
                 self.presence("lobby").watch()
-                self.presence("lobby").untrack()
 
         self.world = World({"/ChatSocket": Late})
         self.enter("ada").send("1/ChatSocket,")

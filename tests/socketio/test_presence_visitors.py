@@ -230,6 +230,7 @@ class RecoveryTests(PresenceTestCase):
         self.come(self.facts["pid"])
         left = [["presence_diff", "lobby", diff(leaves={"ada": metas("2", a=1)})]]
         self.assertEqual(self.heard(self.witness), left)
+        self.assertEqual(len(self.board._absences), 0)
 
     def test_logged_out_meanwhile(self) -> None:
         """It is gone, and comes back to nothing."""
@@ -397,6 +398,9 @@ class NodeTests(PresenceTestCase):
         """What has changed here is handed on when the turn ends, with nothing that was undone."""
         shared: list = []
         self.board.share = shared.append
+        self.emit(self.connect("eve"), "watch", "lobby")
+        self.world.turn()
+        self.assertEqual(shared, [])
         ada = self.enter("ada")
         self.emit(ada, "change", "lobby", {"a": 1})
         self.emit(ada, "change", "lobby", {})

@@ -98,6 +98,14 @@ class ListTests(RosterTestCase):
         self.roster.metas(LIST, "ada")[0]["a"].append(2)
         self.assertEqual(self.roster.metas(LIST, "ada"), [{"a": [1]}])
 
+    def test_coming_while_somebody_looks(self) -> None:
+        """Another thread may be looking: it sees who was there, and no error."""
+        self.put(entry(), entry(ref="2"), entry("bob"))
+        looking = self.roster._entries(LIST)
+        next(looking)
+        self.put(entry(ref="3"), entry("eve"))
+        self.assertEqual([one.key for one in looking], ["ada", "bob"])
+
     def test_nothing_is_left(self) -> None:
         """A list goes with the last one in it."""
         self.put(entry(), entry("bob"))
