@@ -166,6 +166,14 @@ def session_store(value: Any) -> str | None:
     )
 
 
+def redis_url(value: Any) -> str | None:
+    """Check a URL of a Redis, which may hold a password, and is not shown."""
+    scheme, _, rest = value.partition("://") if isinstance(value, str) else ("", "", "")
+    if scheme in ("redis", "rediss", "unix") and rest:
+        return None
+    return "must be a URL such as 'redis://localhost', 'rediss://...' or 'unix:///path', or None"
+
+
 def having(*methods: str) -> Check:
     """Check a list of objects, each of which has one of some methods at least."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mojo import dotted
 from mojo.auth.tries import LoginTries
 from mojo.engineio.handshake import Cookies, Identify, Identity
+from mojo.engineio.server import new_id
 from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
 from mojo.project.app import App
 from mojo.secret_files import new_secret, read_secrets
@@ -20,6 +21,9 @@ from mojo.sessions.stores import SessionStore
 from mojo.settings import Settings, check_secrets
 from mojo.users import Users
 from mojo.web.templates import Templates
+
+if TYPE_CHECKING:
+    from mojo.cluster.node import ClusterNode
 
 
 def make_signer(settings: Settings, project: Path) -> CookieSigner:
@@ -133,6 +137,27 @@ def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> Ses
         wanted = "an object that is a mojo.sessions.stores.SessionStore"
         raise SettingsError([f"SESSION_STORE must be {wanted}, not {type(store).__name__}"])
     return store
+
+
+def make_cluster(settings: Settings, reactor: Any) -> ClusterNode | None:
+    """
+    Make the service's part in a cluster, if ``REDIS`` names one.
+
+    Raises:
+        SettingsError: it is no URL of a Redis, or a package is not installed.
+    """
+    if settings.redis is None:
+        return None
+    try:
+        # Here, since who is alone need not have what the others are spoken to with.
+        from mojo.cluster.node import ClusterNode  # noqa: PLC0415
+    except ModuleNotFoundError as exc:
+        raise SettingsError(
+            ["REDIS needs the package msgpack: pip install 'mojo[msgpack]'"]
+        ) from exc
+    # What no client could be sent would be of no use here.
+    most = settings.socket_io.max_buffered
+    return ClusterNode(settings.redis, reactor, new_id, max_message=most)
 
 
 def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify) -> Identify:

@@ -31,6 +31,7 @@ from mojo.parts import (
     follow_users,
     identify_unless,
     make_banner,
+    make_cluster,
     make_signer,
     make_store,
     make_templates,
@@ -49,7 +50,7 @@ from mojo.sessions.registry import Registry
 from mojo.settings import Settings
 from mojo.site import make_mounts, make_tree, take_options
 from mojo.socketio.formats import make_parser
-from mojo.socketio.namespace import NamespaceOperator
+from mojo.socketio.namespace_operator import NamespaceOperator
 from mojo.socketio.operator import AllAnswered, BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
@@ -96,6 +97,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         stats: what is counted; see `ServiceStats`.
         stopping: whether it stops, or was stopped.
         health: whether it is ready; parts of your own may have a say in it.
+        cluster: its part in a cluster; ``None`` if it is alone.
     """
 
     def __init__(
@@ -142,6 +144,11 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
         self.stats.setServiceParent(self)
         WarmUp(reactor, load_autobahn).setServiceParent(self)
+        self.cluster = make_cluster(settings, reactor)
+        if self.cluster is not None:
+            self.cluster.setServiceParent(self)
+            self._sockets.make_adapter = self.cluster.make_adapter
+            self.stats.cluster = self.cluster.stats
         store = make_store(settings, reactor, self.cookies)
         self.session_keeper = SessionKeeper(store, reactor)
         self._live_sessions = LiveSessions(self.session_keeper, reactor)

@@ -209,6 +209,8 @@ class Settings(Checked):
         drain_seconds: seconds over which the clients of a stopping service leave.
         health_path: the URL path where it is said that the service lives; ``None`` for none.
         ready_path: the URL path where it is said whether new clients are welcome, likewise.
+        redis: the URL of the Redis through which this server and others are one cluster; see
+            `mojo.cluster`.
         socket_io: see `SocketIOSettings`.
     """
 
@@ -244,6 +246,7 @@ class Settings(Checked):
     drain_seconds: float = setting(5.0, checks.number("seconds"))
     health_path: str | None = setting(None, checks.optional(checks.path))
     ready_path: str | None = setting(None, checks.optional(checks.path))
+    redis: str | None = setting(None, checks.optional(checks.redis_url), shown=False)
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property

@@ -9,7 +9,7 @@ note that is ten seconds old.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
@@ -34,6 +34,13 @@ class _Totals(NamedTuple):
     bytes_recv_ps: int
 
 
+class Counters(Protocol):
+    """What counts something."""
+
+    def dump(self) -> dict[str, Any]:
+        """Give all of it by name."""
+
+
 class ServiceStats(Service):
     """
     The statistics of one service, since it was made.
@@ -46,11 +53,13 @@ class ServiceStats(Service):
     Attributes:
         engine: see above.
         sockets: see above.
+        cluster: what the part in a cluster counts, if there is one.
     """
 
     def __init__(self, clock: IReactorTime, engine: EngineStats, sockets: SocketStats) -> None:
         self.engine = engine
         self.sockets = sockets
+        self.cluster: Counters | None = None
         self._clock = clock
         self._began = clock.seconds()
         self._notes: deque[_Totals] = deque(maxlen=PERIOD + 1)
@@ -80,6 +89,7 @@ class ServiceStats(Service):
             "uptime": self._clock.seconds() - self._began,
             **self.sockets.dump(),
             **self.engine.dump(),
+            **({} if self.cluster is None else self.cluster.dump()),
             **self._rates(),
         }
 

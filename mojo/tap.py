@@ -31,9 +31,10 @@ class Options(usage.Options):
         project: the project, loaded; after the options were read.
     """
 
-    synopsis = "[--project FOLDER] [--listen ENDPOINT]... [--settings NAME=VALUE]..."
+    synopsis = "[--project FOLDER] [--listen ENDPOINT]... [--redis URL] [--settings NAME=VALUE]..."
     longdesc = "Serve a Mojo project: its pages, and its apps by Socket.IO."
     optParameters: ClassVar[list[list[Any]]] = [
+        ["redis", "r", None, "The URL of the Redis through which servers are one cluster."],
         ["project", "p", ".", "The project's folder, which holds settings.py."],
     ]
 
@@ -60,6 +61,8 @@ class Options(usage.Options):
         """Load the project, while an error still reaches the terminal."""
         try:
             overrides = [parse_override(assignment) for assignment in self["settings"]]
+            if self["redis"] is not None:
+                overrides.append(("REDIS", self["redis"]))
             self.project = load_project(self["project"], overrides)
         except LocalError as exc:
             raise SystemExit(_line(exc)) from exc

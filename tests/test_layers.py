@@ -33,7 +33,7 @@ FLOORS = (
     ("mojo.engineio", "mojo.redis"),
     ("mojo.socketio",),
     ("mojo.client",),
-    ("mojo.sessions", "mojo.web", "mojo.project", "mojo.auth"),
+    ("mojo.sessions", "mojo.web", "mojo.project", "mojo.auth", "mojo.cluster"),
     (
         "mojo.site",
         "mojo.draining",
@@ -142,7 +142,11 @@ class LayerTests(SynchronousTestCase):
 
     def test_msgpack_is_in_one_file(self) -> None:
         """Who speaks JSON need not have it."""
-        self.assertEqual(self.importers("msgpack"), {"mojo.socketio.msgpack_parser"})
+        self.assertEqual(self.importers("msgpack"), {"mojo.socketio.msgpack_values"})
+        self.assertEqual(
+            self.importers("mojo.socketio.msgpack_values"),
+            {"mojo.socketio.msgpack_parser", "mojo.cluster.wire"},
+        )
         self.assertEqual(self.importers("mojo.socketio.msgpack_parser"), {"mojo.socketio.formats"})
 
     def test_pydantic_is_in_one_file(self) -> None:
@@ -155,11 +159,17 @@ class LayerTests(SynchronousTestCase):
         importers = self.importers("mojo.client")
         self.assertEqual({n for n in importers if not n.startswith("mojo.client")}, set())
 
-    def test_txredisapi_is_in_one_file(self) -> None:
+    def test_txredisapi_is_in_two_files(self) -> None:
         """Who has no Redis does not wait for it: it is imported when the settings name one."""
-        self.assertEqual(self.importers("txredisapi"), {"mojo.redis.link"})
-        self.assertEqual(self.importers("mojo.redis"), {"mojo.sessions.redis_store"})
+        self.assertEqual(self.importers("txredisapi"), {"mojo.redis.link", "mojo.redis.connection"})
+        importers = {name for name in self.importers("mojo.redis") if "mojo.redis" not in name}
+        self.assertEqual(
+            importers,
+            {"mojo.sessions.redis_store", "mojo.cluster.redis_bus", "mojo.cluster.node"},
+        )
         self.assertEqual(self.importers("mojo.sessions.redis_store"), {"mojo.parts"})
+        # parts.py has it in a function, and for the type checker.
+        self.assertEqual(self.importers("mojo.cluster.node"), {"mojo.parts"})
         code = "import sys, mojo.service, mojo.tap; print('txredisapi' in sys.modules)"
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         self.assertEqual(output.stdout, b"False\n")
@@ -200,6 +210,8 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.packet", "mojo.socketio.codec", "mojo.socketio.message",
             "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
+            "mojo.socketio.msgpack_values", "mojo.cluster.names", "mojo.cluster.wire",
+            "mojo.redis.resp", "mojo.redis.address",
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.roster", "mojo.socketio.event",
             "mojo.sessions.signer",

@@ -11,85 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IReactorCore
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ConnectionHandler, RedisError, RedisFactory, RedisProtocol
 
-from mojo.errors import MojoError, SettingsError
+from mojo.errors import MojoError
+from mojo.redis.address import RedisAddress
+from mojo.redis.endpoints import TIMEOUT, endpoint_of
 
 _log = Logger()
 
-#: Seconds for a connection, and for an answer.
-TIMEOUT = 2.0
 #: Seconds between two tries to connect, at most.
 MAX_DELAY = 2.0
-_PORT = 6379
 
 
 class RedisUnavailable(MojoError):
     """Redis does not answer, or refuses a command."""
-
-
-class RedisAddress:
-    """
-    Where a Redis is, and as whom it is spoken to.
-
-    Args:
-        url: ``redis://[[user]:password@]host[:port][/database]``, the same with
-            ``rediss``, which is TLS, or ``unix://[[user]:password@]/path[?db=database]``.
-        setting: what names it, for the error.
-    Raises:
-        SettingsError: it is none of these; the message does not have the URL.
-    """
-
-    def __init__(self, url: str, setting: str) -> None:
-        try:
-            parts = urlsplit(url)
-            self.scheme = parts.scheme
-            self.host, self.port = parts.hostname or "", parts.port or _PORT
-            self.username = unquote(parts.username) if parts.username else None
-            self.password = unquote(parts.password) if parts.password else None
-            if self.scheme == "unix":
-                self.path, database = parts.path, parse_qs(parts.query).get("db", ["0"])[-1]
-            else:
-                self.path, database = "", parts.path.strip("/") or "0"
-            self.database = int(database)
-            unix = self.scheme == "unix"
-            # No option that somebody wrote there is passed over.
-            more = set(parse_qs(parts.query, keep_blank_values=True)) - ({"db"} if unix else set())
-            good = bool(self.path if unix else self.host) and not more and not parts.fragment
-        except ValueError:
-            good = False
-        if not good or self.scheme not in ("redis", "rediss", "unix"):
-            forms = (
-                "redis://[user:password@]host[:port][/db], rediss://... or "
-                "unix://[user:password@]/path[?db=number]"
-            )
-            raise SettingsError([f"{setting} is no URL of a Redis: {forms}"])
-
-    def __repr__(self) -> str:
-        return f"<RedisAddress {self}>"
-
-    def __str__(self) -> str:
-        # Without the password, and the name that it is of.
-        if self.scheme == "unix":
-            return f"unix://{self.path}?db={self.database}"
-        return f"{self.scheme}://{self.host}:{self.port}/{self.database}"
-
-    def endpoint(self, reactor: Any) -> Any:
-        """Make the endpoint that leads there."""
-        if self.scheme == "unix":
-            return UNIXClientEndpoint(reactor, self.path, timeout=TIMEOUT)
-        endpoint = HostnameEndpoint(reactor, self.host, self.port, timeout=TIMEOUT)
-        if self.scheme == "rediss":
-            return wrapClientTLS(optionsForClientTLS(self.host), endpoint)
-        return endpoint
 
 
 class _WatchedEndpoint:
@@ -202,7 +142,7 @@ class RedisLink:
                 raise RedisUnavailable(f"{self.address}: not connected")
             self._factory = _Factory(self)
             self._factory.startConnecting(
-                _WatchedEndpoint(self.address.endpoint(self._reactor), self)
+                _WatchedEndpoint(endpoint_of(self.address, self._reactor), self)
             )
         if not self._factory.pool:
             if self._is_down:

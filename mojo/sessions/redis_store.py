@@ -12,7 +12,8 @@ import hashlib
 from typing import Any
 
 from mojo.errors import SessionMoved, SessionUnavailable
-from mojo.redis.link import RedisAddress, RedisLink, RedisUnavailable
+from mojo.redis.address import RedisAddress
+from mojo.redis.link import RedisLink, RedisUnavailable
 from mojo.sessions.stores import MOVED_SECONDS, Carrier, Stored
 
 _MOVED = "moved"

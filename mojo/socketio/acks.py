@@ -115,7 +115,9 @@ class Answers(NamedTuple):
     Attributes:
         answers: each client's answer, in the order in which they came: its argument,
             a tuple if it had several, ``None`` if it had none.
-        missing: the ids of the connections that did not answer in time, or went.
+        missing: the ids of the connections that did not answer in time, or went.  In a cluster
+            a text that begins with ``"?"`` stands for one that its server did not name, or for
+            a server that did not say whom it asked.
     """
 
     answers: list[Any]
@@ -133,6 +135,7 @@ class AckCollector:
 
     Attributes:
         result: fires with `Answers` when all have answered or gone, or time is up.
+        timeout: see above.
     """
 
     def __init__(self, clock: IReactorTime, timeout: float, places: int = 1) -> None:
@@ -141,6 +144,8 @@ class AckCollector:
         self._lost: list[str] = []
         self._waiting: dict[str, Callable[[], object]] = {}
         self._places = places
+        self._when_over: list[Callable[[], object]] = []
+        self.timeout = timeout
         self._timer = clock.callLater(timeout, self._finish)
         self._finish_if_done()
 
@@ -154,6 +159,10 @@ class AckCollector:
         """
         self._waiting[cid] = forget
 
+    def ask_elsewhere(self) -> None:
+        """Wait for one more `all_asked`."""
+        self._places += 1
+
     def all_asked(self) -> None:
         """Note that there is nobody else to wait for in one of the namespaces."""
         self._places -= 1
@@ -165,7 +174,16 @@ class AckCollector:
             self._answers.append(unwrap(args))
             self._finish_if_done()
 
-    def lost(self, cid: str, error: Exception) -> None:
+    def excuse(self, cid: str) -> None:
+        """Wait for somebody no longer, and do not miss the answer."""
+        if self._waiting.pop(cid, None) is not None:
+            self._finish_if_done()
+
+    def when_over(self, call: Callable[[], object]) -> None:
+        """Have a function called when nothing is waited for any longer."""
+        self._when_over.append(call)
+
+    def lost(self, cid: str, error: Exception | None = None) -> None:
         """Note that a client is gone, and why."""
         if self._waiting.pop(cid, None) is not None:
             self._lost.append(cid)
@@ -187,6 +205,9 @@ class AckCollector:
         waiting, self._waiting = self._waiting, {}
         for forget in waiting.values():
             forget()
+        calls, self._when_over = self._when_over, []
+        for call in calls:
+            call()
 
 
 def wrap(result: Any) -> tuple[Any, ...]:

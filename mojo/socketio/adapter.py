@@ -2,21 +2,27 @@
 How a namespace's broadcasts reach its connections.
 
 An adapter is the one thing that a cluster replaces: it keeps a `LocalAdapter` for the
-connections of this process, and carries to the others what it is told.
+connections of this process, and carries to the others what it is told.  What it is told
+of is a `Target`, which names rooms and no connections, so that it means the same
+everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 
 from mojo.socketio.acks import AckCollector, Answered, Failed
 from mojo.socketio.message import Message
+from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room, Rooms
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,42 @@ class Recipient(Protocol):
         """End the connection, or with ``close`` all of the client's connections."""
 
 
+class Collector(Protocol):
+    """Whom the answers to one broadcast go to; see `mojo.socketio.acks.AckCollector`."""
+
+    def expect(self, cid: str, forget: Callable[[], object]) -> None:
+        """Wait for one more connection; ``forget`` is called if that is given up."""
+
+    def answered(self, cid: str, args: list[Any]) -> None:
+        """Take the answer of a connection."""
+
+    def lost(self, cid: str, error: Exception | None = None) -> None:
+        """Note that there will be no answer of a connection."""
+
+    def all_asked(self) -> None:
+        """Note that everybody is known to whom the broadcast went."""
+
+
+class Gathered(list[Item]):
+    """
+    What servers of a cluster gave when they were asked: what arrived in time.
+
+    Attributes:
+        missing: how many of the servers did not answer; 0 for a server that is alone, and
+            1 if the cluster could not be asked at all.
+    """
+
+    def __init__(self, items: Iterable[Item] = (), missing: int = 0) -> None:
+        super().__init__(items)
+        self.missing = missing
+
+
 class Adapter(Protocol):
-    """What a namespace needs of whatever carries its broadcasts."""
+    """
+    What a namespace needs of whatever carries its broadcasts.
+
+    The contract that every adapter holds is in ``tests/socketio/test_adapters.py``.
+    """
 
     # -- the connections of this process ---------------------------------------
 
@@ -133,7 +173,7 @@ class Adapter(Protocol):
     ) -> None:
         """Send a message whose ack id is ``ack_id`` to all of a target, and wait for all."""
 
-    def fetch_sockets(self, target: Target) -> Deferred[list[SocketFacts]]:
+    def fetch_sockets(self, target: Target) -> Deferred[Gathered[SocketFacts]]:
         """Give what there is to know of each connection."""
 
     def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
@@ -144,6 +184,20 @@ class Adapter(Protocol):
 
     def disconnect_sockets(self, target: Target, *, close: bool) -> None:
         """End all of a target, and with ``close`` their clients' other connections."""
+
+    # -- the other servers ---------------------------------------------------------
+
+    def server_side_emit(self, name: str, args: Sequence[Any]) -> None:
+        """Send an event to this namespace's listeners on the other servers."""
+
+    def server_side_call(self, name: str, args: Sequence[Any]) -> Deferred[Gathered[Any]]:
+        """Send an event to the other servers' listeners, and wait for what each answers."""
+
+    def give_up(self) -> None:
+        """Wait for no other server any longer, and leave no timer."""
+
+    def close(self) -> None:
+        """Carry nothing any longer: the namespace goes."""
 
 
 class LocalAdapter(Rooms[Recipient]):
@@ -179,7 +233,7 @@ class LocalAdapter(Rooms[Recipient]):
             connection.send(message)
 
     def broadcast_with_ack(
-        self, message: Message, target: Target, ack_id: int, collector: AckCollector
+        self, message: Message, target: Target, ack_id: int, collector: Collector
     ) -> None:
         """Send a message to all of a target, and wait for all."""
         for connection in self.select_target(target):
@@ -190,10 +244,10 @@ class LocalAdapter(Rooms[Recipient]):
             )
         collector.all_asked()
 
-    def fetch_sockets(self, target: Target) -> Deferred[list[SocketFacts]]:
+    def fetch_sockets(self, target: Target) -> Deferred[Gathered[SocketFacts]]:
         """Give what there is to know of each connection."""
         found = (connection.facts for connection in self.select_target(target))
-        return succeed([facts for facts in found if facts is not None])
+        return succeed(Gathered(facts for facts in found if facts is not None))
 
     def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
         """Put all of a target into some rooms."""
@@ -211,3 +265,49 @@ class LocalAdapter(Rooms[Recipient]):
         """End all of a target, and with ``close`` their clients' other connections."""
         for connection in self.select_target(target):
             connection.disconnect(close=close)
+
+    def app_rooms(self) -> list[str]:
+        """Give the rooms that are an app's; each connection's id is one."""
+        return [room for room in self.names() if isinstance(room, str)]
+
+    def concerns(self, room: Room) -> bool:
+        """Tell whether anybody here may get what is sent to a room."""
+        return room in self
+
+    def server_side_emit(self, name: str, args: Sequence[Any]) -> None:
+        """Do nothing: there is no other server."""
+
+    def server_side_call(self, name: str, args: Sequence[Any]) -> Deferred[Gathered[Any]]:
+        """Give no answers: there is no other server."""
+        return succeed(Gathered())
+
+    def give_up(self) -> None:
+        """Do nothing: there is no other server."""
+
+    def close(self) -> None:
+        """Do nothing: its rooms go with their members."""
+
+
+class Carried(Protocol):
+    """A namespace, as a cluster's adapter sees it."""
+
+    name: str
+    clock: IReactorTime
+    parser: Parser
+
+    @property
+    def new_ack_id(self) -> Callable[[], int]:
+        """Makes the id of an acknowledgement."""
+
+    def server_event(self, name: str, args: Sequence[Any], answer: Answer | None) -> None:
+        """Hear what another server emitted; ``answer`` takes what is to be told it."""
+
+
+Answer = Callable[[Any], object]
+#: Makes a namespace's adapter around its rooms.
+MakeAdapter = Callable[[Carried, LocalAdapter], Adapter]
+
+
+def alone(namespace: Carried, local: LocalAdapter) -> Adapter:
+    """Make the adapter of a server that is alone."""
+    return local

@@ -18,7 +18,7 @@ from mojo.socketio.connection import Connection
 from mojo.socketio.dispatch import call_method
 from mojo.socketio.event import UNHANDLED, EventTable, build_table, event
 from mojo.socketio.listeners import EventMiddleware, Listener, drop
-from mojo.socketio.namespace import NamespaceOperator
+from mojo.socketio.namespace_operator import NamespaceOperator
 from mojo.socketio.operator import ACK_SECONDS, Flags
 from mojo.socketio.parents import Names
 from mojo.socketio.ports import Middleware

@@ -95,7 +95,7 @@ class JsonParser(Parser):
     """
 
     def __init__(self, encoder: Encoder | None = None) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
 
     def message(
         self,
@@ -112,7 +112,7 @@ class JsonParser(Parser):
         text = ""
         if payload is not None:
             try:
-                text = _encode(payload, attachments, self._encoder)
+                text = _encode(payload, attachments, self.encoder)
             except Exception as exc:  # the project's encoder may raise anything
                 raise UnsendableError(f"{describe(packet_type, event)}: {exc}") from exc
         if attachments and packet_type not in _BINARY:

@@ -4,35 +4,26 @@ Packets as MessagePack, each one binary message: what ``socket.io-msgpack-parser
 A packet is a map of ``type``, ``data``, ``nsp`` and perhaps ``id``.  Bytes are inside it, so
 that there are no attachments.  Three JavaScript values come as the extension type 0 of
 the client's library: ``undefined`` is read as ``None``, a ``Date`` as a ``datetime`` in UTC, an
-``ArrayBuffer`` as ``bytes``.  This module alone needs the package ``msgpack``, and is imported
-where it is asked for.
+``ArrayBuffer`` as ``bytes``.
 
 See: socket.io-msgpack-parser 3.0 and notepack.io 3.0, which it writes with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
-
-import msgpack
 
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.encoders import Encoder
 from mojo.socketio.message import Message
-from mojo.socketio.msgpack_extensions import formats_of_extensions, read_extension, write_date
+from mojo.socketio.msgpack_values import array_header, make_default, pack, unpack, with_text_keys
 from mojo.socketio.packet import Absent, Packet, PacketType, check
 from mojo.socketio.parser import Parser, describe
 
 _TYPES = {packet_type.value: packet_type for packet_type in PacketType}
 # Bytes are part of the data: the format has no types for packets with attachments.
 del _TYPES[PacketType.BINARY_EVENT], _TYPES[PacketType.BINARY_ACK]
-
-# The client's library counts half characters as JavaScript does; they are passed on.
-_SURROGATES = "surrogatepass"
-# The buffer that the package makes for each call is 256 KB unless it is told.
-_BUFFER = 512
 
 
 class MsgpackMessage(Message):
@@ -62,22 +53,22 @@ class MsgpackMessage(Message):
 
     def pieces(self, namespace: str) -> Sequence[bytes]:
         """Give the one map."""
-        fields = [b"\xa4type", _pack(self._type.value)]
+        fields = [b"\xa4type", pack(self._type.value)]
         if self._data:
             fields += b"\xa4data", self._data
-        fields += b"\xa3nsp", _pack(namespace)
+        fields += b"\xa3nsp", pack(namespace)
         if self._ack_id is not None:
-            fields += b"\xa2id", _pack(self._ack_id)
+            fields += b"\xa2id", pack(self._ack_id)
         return (b"".join((bytes([0x80 | len(fields) // 2]), *fields)),)
 
     def stamped(self, offset: str) -> MsgpackMessage:
         """Give the same event with one more argument at the end."""
         assert self.event is not None
         name, args = self.event
-        items = self._data[len(_array_header(len(args) + 1)) :]
+        items = self._data[len(array_header(len(args) + 1)) :]
         return MsgpackMessage(
             self._type,
-            _array_header(len(args) + 2) + items + _pack(offset),
+            array_header(len(args) + 2) + items + pack(offset),
             self._ack_id,
             (name, (*args, offset)),
             volatile=self.volatile,
@@ -96,7 +87,8 @@ class MsgpackParser(Parser):
     """
 
     def __init__(self, encoder: Encoder | None = None) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
+        self._default = make_default(encoder)
 
     def message(
         self,
@@ -112,7 +104,7 @@ class MsgpackParser(Parser):
         data = b""
         if payload is not None:
             try:
-                data = _pack(_with_text_keys(payload), self._default)
+                data = pack(with_text_keys(payload), self._default)
             except Exception as exc:  # the project's encoder may raise anything
                 raise UnsendableError(f"{describe(packet_type, event)}: {exc}") from exc
         return MsgpackMessage(
@@ -122,17 +114,6 @@ class MsgpackParser(Parser):
     def decoder(self, max_attachments: int) -> MsgpackDecoder:
         """Make what reads one client's packets; there are no attachments."""
         return MsgpackDecoder()
-
-    def _default(self, value: Any) -> Any:
-        if self._encoder is not None:
-            try:
-                return _with_text_keys(self._encoder(value))
-            except TypeError:
-                if not isinstance(value, datetime):
-                    raise
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            return msgpack.ExtType(0, write_date(value))
-        raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
 class MsgpackDecoder:
@@ -156,7 +137,7 @@ class MsgpackDecoder:
         """
         if isinstance(data, str):
             raise PacketError("text, where MessagePack had to come")
-        return _packet_of(_unpack(data))
+        return _packet_of(unpack(data))
 
 
 def _packet_of(fields: Any) -> Packet:
@@ -185,69 +166,3 @@ def _packet_of(fields: Any) -> Packet:
     data = fields.get("data")
     check(packet_type, Absent if data is None else data, ack_id)
     return Packet(packet_type, namespace, data, ack_id)
-
-
-def _unpack(data: bytes) -> Any:
-    # Read at the first extension type that needs it, and then on.
-    formats: Iterator[int] | None = None
-
-    def extension(code: int, content: bytes) -> Any:
-        nonlocal formats
-        if code != 0:
-            raise PacketError(f"unknown extension type {code}")
-        if formats is None:
-            formats = formats_of_extensions(data)
-        return read_extension(next(formats), content)
-
-    try:
-        return msgpack.unpackb(
-            data,
-            timestamp=3,
-            unicode_errors=_SURROGATES,
-            ext_hook=extension,
-            object_hook=_check_keys,
-        )
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        # The package's own words may show what was sent.
-        raise PacketError("packet is not MessagePack") from None
-
-
-def _check_keys(value: dict[Any, Any]) -> dict[str, Any]:
-    for key in value:
-        if not isinstance(key, str):
-            raise PacketError("a key of a map is no text")
-    return value
-
-
-def _with_text_keys(value: Any) -> Any:
-    """Copy what holds others, with the keys that JSON would have: a client may be JavaScript."""
-    if isinstance(value, dict):
-        return {_text_key(key): _with_text_keys(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_text_keys(item) for item in value]
-    return value
-
-
-def _text_key(key: Any) -> str:
-    match key:
-        case str():
-            return key
-        case True | False | None:
-            return {True: "true", False: "false", None: "null"}[key]
-        case int():
-            return int.__repr__(key)
-        case float():
-            return float.__repr__(key)
-    raise TypeError(f"a key is a str, not {type(key).__name__}")
-
-
-def _array_header(count: int) -> bytes:
-    header: bytes = msgpack.Packer(buf_size=_BUFFER).pack_array_header(count)
-    return header
-
-
-def _pack(value: Any, default: Any = None) -> bytes:
-    packed: bytes = msgpack.packb(
-        value, default=default, unicode_errors=_SURROGATES, buf_size=_BUFFER
-    )
-    return packed

@@ -15,19 +15,18 @@ from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.ports import CloseReason
 from mojo.guards import Guard
-from mojo.socketio.adapter import Adapter, LocalAdapter, Target
+from mojo.socketio.adapter import Answer, LocalAdapter, MakeAdapter, Target
 from mojo.socketio.connection import Connection
 from mojo.socketio.dialect import Query
 from mojo.socketio.logins import LiveLogins
 from mojo.socketio.message import Message
+from mojo.socketio.namespace_operator import NamespaceOperator
 from mojo.socketio.once import HandledEvents
-from mojo.socketio.operator import BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.parser import Parser
 from mojo.socketio.places import Identity
 from mojo.socketio.ports import Carrier, Middleware, SessionSource
 from mojo.socketio.presence import PresenceBoard
-from mojo.socketio.presence_lists import PresenceList
 from mojo.socketio.reasons import RECOVERABLE
 from mojo.socketio.recovery import (
     Comeback,
@@ -37,6 +36,7 @@ from mojo.socketio.recovery import (
 )
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
+from mojo.socketio.server_events import ServerListeners
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.turns import Unfinished
 from mojo.users import Users
@@ -77,6 +77,7 @@ class Host(Protocol):
     presence: PresenceBoard
     users: Users
     sessions: SessionSource | None
+    make_adapter: MakeAdapter
 
     def namespace_empty(self, namespace: Namespace) -> None:
         """A namespace lost its last connection."""
@@ -102,47 +103,6 @@ def user_room(user_id: str) -> Room:
     return ("user", user_id)
 
 
-class NamespaceOperator(BroadcastOperator):
-    """
-    Everyone in a namespace.
-
-    Args:
-        namespace: the namespace.
-    """
-
-    def __init__(self, namespace: Namespace) -> None:
-        super().__init__(namespace)
-        self._namespace = namespace
-
-    def __str__(self) -> str:
-        return self._namespace.name
-
-    @property
-    def name(self) -> str:
-        """The namespace's name: ``"/ChatSocket"``."""
-        return self._namespace.name
-
-    def use(self, function: Middleware) -> Middleware:
-        """
-        Add middleware, which is asked before ``on_open``; usable as a decorator.
-
-        Args:
-            function: called with the handler; may be async.  It may return ``False`` or
-                raise ``ConnectionRefused`` to refuse the client.
-        """
-        self._namespace.middleware.append(function)
-        return function
-
-    def presence(self, room: str = "") -> PresenceList:
-        """
-        Give the list of who is in a room, or in the app; see :doc:`presence`.
-
-        Args:
-            room: the room's name; ``""`` for the list of the app.
-        """
-        return PresenceList(self._namespace.presence, (self._namespace.name, room))
-
-
 class Namespace:
     """
     One namespace of a server.
@@ -161,7 +121,8 @@ class Namespace:
         handled: remembers the events that are handled once.
         middleware: what is asked before a handler's ``on_open``.
         operator: everyone here.
-        recovery: the adapter, where clients may come back.
+        recovery: the adapter of this process, where clients may come back.
+        server_listeners: who hears what other servers emit here.
         parser: makes what is sent.
         presence: the lists of who is here, with those of other namespaces.
         users: makes users of their ids.
@@ -188,9 +149,11 @@ class Namespace:
             host.clock, host.options.idempotency_window, host.options.max_idempotent_events
         )
         self.recovery = self._make_recovery(host)
-        self.adapter: Adapter = (
+        self.server_listeners = ServerListeners(name)
+        local = (
             LocalAdapter(host.presence.left_room) if self.recovery is None else self.recovery
         )
+        self.adapter = host.make_adapter(self, local)
         self.operator = NamespaceOperator(self)
         self.guards = tuple(handler_class.guards)
         self.middleware: list[Middleware] = [*_admission(handler_class), *handler_class.middleware]
@@ -309,6 +272,10 @@ class Namespace:
         else:
             self.recovery.broadcast(message, Target(rooms=frozenset((connection.id,))))
 
+    def server_event(self, name: str, args: Sequence[Any], answer: Answer | None) -> None:
+        """Hear what another server emitted here; see `ServerListeners`."""
+        self.server_listeners.hear(name, args, answer)
+
     def forget_login(
         self, is_out: Callable[[Identity], bool], session_id: str | None, user_id: str | None
     ) -> None:
@@ -317,7 +284,8 @@ class Namespace:
             self.recovery.forget_identities(is_out, session_id, user_id)
 
     def stop(self) -> None:
-        """Wait for no client, and leave no timer."""
+        """Wait for no client and no other server, and leave no timer."""
+        self.adapter.give_up()
         if self.recovery is not None:
             self.recovery.clear()
 

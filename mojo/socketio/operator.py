@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from mojo.calls import ignore, run
 from mojo.errors import AckTimeout
 from mojo.socketio.acks import AckCollector, Answers
-from mojo.socketio.adapter import EVERYONE, Adapter, SocketFacts, Target
+from mojo.socketio.adapter import EVERYONE, Adapter, Gathered, SocketFacts, Target
 from mojo.socketio.message import Message
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room
@@ -177,17 +177,21 @@ class BroadcastOperator:
         ack_id = self._audience.new_ack_id()
         return self._ask(self._message(name, args, ack_id), ack_id)
 
-    def fetch_sockets(self) -> Deferred[list[RemoteSocket]]:
-        """Give what there is to know of each, as a Deferred: they may be elsewhere."""
+    def fetch_sockets(self) -> Deferred[Gathered[RemoteSocket]]:
+        """
+        Give what there is to know of each, as a Deferred: they may be elsewhere.
 
-        def fetch(place: Place) -> Deferred[list[RemoteSocket]]:
-            fetching = place.adapter.fetch_sockets(self._target)
-            return fetching.addCallback(lambda found: [RemoteSocket(place, one) for one in found])
+        The list's ``missing`` is how many servers of the cluster did not answer in time.
+        """
+
+        def fetch(place: Place) -> Deferred[Gathered[RemoteSocket]]:
+            def remote(found: Gathered[SocketFacts]) -> Gathered[RemoteSocket]:
+                return Gathered((RemoteSocket(place, one) for one in found), found.missing)
+
+            return place.adapter.fetch_sockets(self._target).addCallback(remote)
 
         fetching = [fetch(place) for place in self._audience.places()]
-        return gatherResults(fetching, consumeErrors=True).addCallback(
-            lambda lists: list(chain.from_iterable(lists))
-        )
+        return gatherResults(fetching, consumeErrors=True).addCallback(_joined)
 
     def sockets_join(self, *rooms: str) -> None:
         """Put all of them into some rooms; from any thread."""
@@ -238,6 +242,12 @@ class BroadcastOperator:
         for place in places:
             place.adapter.broadcast_with_ack(question, self._target, ack_id, collector)
         return collector.result
+
+
+def _joined(lists: list[Gathered[RemoteSocket]]) -> Gathered[RemoteSocket]:
+    # Of each namespace: the same servers may be missing in all of them.
+    missing = max((found.missing for found in lists), default=0)
+    return Gathered(chain.from_iterable(lists), missing)
 
 
 def _tell(answers: Answers, ack: AllAnswered, name: str) -> None:

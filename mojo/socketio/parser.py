@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.errors import UnsendableError
+from mojo.socketio.encoders import Encoder
 from mojo.socketio.message import Message
 from mojo.socketio.packet import RESERVED_EVENTS, Packet, PacketType
 
@@ -44,7 +45,13 @@ class Parser(Protocol):
     A format of packets.  Subclass it, and write `message` and `decoder`.
 
     It is shared by all clients of a server and may be called from any thread.
+
+    Attributes:
+        encoder: what it asks for something that can be sent in place of what cannot, if it
+            has one: in a cluster, what is sent to the other servers is encoded with it as well.
     """
+
+    encoder: Encoder | None = None
 
     def message(
         self,

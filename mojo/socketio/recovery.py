@@ -172,6 +172,10 @@ class RecoveringAdapter(LocalAdapter):
             self.join(connection, room)
             self._entered[connection][room] = position
 
+    def concerns(self, room: Room) -> bool:
+        """Tell whether anybody here may get what is sent to a room, or who may come back."""
+        return bool(self._places) or super().concerns(room)
+
     # -- what is sent -----------------------------------------------------------
 
     def broadcast(self, message: Message, target: Target) -> None:

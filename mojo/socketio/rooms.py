@@ -59,6 +59,10 @@ class Rooms(Generic[Member]):
         """Give the members of a room."""
         return tuple(self._members.get(room, ()))
 
+    def names(self) -> Collection[Room]:
+        """Give the rooms that there are."""
+        return tuple(self._members)
+
     def __contains__(self, room: Room) -> bool:
         return room in self._members
 

@@ -25,6 +25,7 @@ from mojo.engineio.server import EngineServer, new_id
 from mojo.engineio.session import EngineSession
 from mojo.engineio.stats import EngineStats
 from mojo.errors import EventTableError
+from mojo.socketio.adapter import MakeAdapter, alone
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
@@ -83,6 +84,7 @@ class SocketServer:
         logins: what its clients' logins rest on.
         presence: the lists of who is here.
         users: makes users of their ids.
+        make_adapter: makes the adapters of its namespaces; to be set before there are any.
         sessions: where the sessions of visitors come from, if it keeps any.
         unfinished: what apps are still at work on of connections that are gone.
         stats: what it counts.
@@ -108,6 +110,7 @@ class SocketServer:
         self._visitors = VisitorClients(self, self.logins)
         self.users = Users()
         self.sessions: SessionSource | None = None
+        self.make_adapter: MakeAdapter = alone
         self.new_id = new_id
         # count() is atomic: ids may be made in any thread.
         self.new_ack_id: Callable[[], int] = itertools.count().__next__
@@ -232,6 +235,7 @@ class SocketServer:
         """Drop a namespace that was made on demand, and is not needed."""
         if self._namespaces.get(namespace.name) is namespace:
             del self._namespaces[namespace.name]
+            namespace.adapter.close()
         for parent in self._parents.values():
             if parent.children.get(namespace.name) is namespace:
                 del parent.children[namespace.name]

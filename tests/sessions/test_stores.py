@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.calls import settled
 from mojo.errors import SessionMoved, SessionUnavailable, SettingsError
-from mojo.redis.link import RedisAddress
+from mojo.redis.address import RedisAddress
 from mojo.sessions.cookie_store import CookieStore
 from mojo.sessions.cookies import CookieAges, VisitorCookies
 from mojo.sessions.memory_store import MemoryStore

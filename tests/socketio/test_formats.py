@@ -50,7 +50,7 @@ class MakeTests(SynchronousTestCase):
                 make_parser(parser, encoder).event("a", [{1, 2}])
 
     def test_not_installed(self) -> None:
-        for name in ("msgpack", "mojo.socketio.msgpack_parser"):
+        for name in ("msgpack", "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_values"):
             self.addCleanup(sys.modules.__setitem__, name, sys.modules.pop(name))
         sys.modules["msgpack"] = None  # what Python takes for a module that is not there
         self.assertEqual(

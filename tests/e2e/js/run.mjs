@@ -1,6 +1,7 @@
 // One scenario: `node run.mjs <scenario> <address of the server>`.
 
 import * as logins from "./logins.mjs";
+import * as mesh from "./mesh.mjs";
 import * as presence from "./presence.mjs";
 import * as proxied from "./proxied.mjs";
 import * as scenarios from "./scenarios.mjs";
@@ -12,7 +13,7 @@ const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
   await {
-    logins, presence, proxied, scenarios, slow, visitors, words,
+    logins, mesh, presence, proxied, scenarios, slow, visitors, words,
   }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);

@@ -1,0 +1,58 @@
+"""What carries messages between servers: channels that are published to and listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+
+class Listener(Protocol):
+    """
+    Who listens to some channels.
+
+    Attributes:
+        channels: the names of channels.
+        prefix: what the names of more channels begin with.
+        probe: one of the channels, to which nobody else listens: whether it is listened to
+            is whether this listener hears anything.
+    """
+
+    channels: Sequence[bytes]
+    prefix: bytes
+    probe: bytes
+
+    def received(self, channel: bytes, data: bytes) -> None:
+        """Take a message of one of the channels; must not raise."""
+
+
+class Bus(Protocol):
+    """
+    Carries messages to whoever listens, in the order in which each server sent them.
+
+    A message comes once or not at all; who has published it gets it too, if it listens.
+    """
+
+    @property
+    def is_up(self) -> bool:
+        """Whether messages leave now."""
+
+    def listen(self, listener: Listener) -> None:
+        """Give a listener what is published from now on, or from when that is possible."""
+
+    def unlisten(self, listener: Listener) -> None:
+        """Give it nothing any longer."""
+
+    def publish(self, channel: bytes, data: bytes, *, waits: bool = True) -> None:
+        """
+        Send a message.
+
+        Args:
+            channel: where to.
+            data: what.
+            waits: whether it waits for its turn if it cannot leave now; else it is dropped.
+        """
+
+    def count(self, channel: bytes) -> Deferred[int | None]:
+        """Tell how many listen to a channel by its name; ``None`` if that is not known."""

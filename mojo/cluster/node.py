@@ -1,0 +1,95 @@
+"""What a server is in a cluster: its name among the others, its bus and its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import random
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mojo.cluster.pubsub import PubSubAdapter
+from mojo.cluster.redis_bus import RedisBus
+from mojo.cluster.stats import ClusterStats
+from mojo.cluster.wire import PREFIX
+from mojo.errors import SettingsError
+from mojo.redis.address import RedisAddress
+from mojo.socketio.adapter import Carried, LocalAdapter
+
+_log = Logger()
+
+#: What may be in the query of the setting's URL.
+OPTIONS = ("adapter", "prefix")
+
+
+class ClusterNode(Service):
+    """
+    A server that is one of many.
+
+    Args:
+        url: where the Redis is.  Its query may have ``adapter=pubsub``, which is the format
+            and the default, and ``prefix``, what the channels of this cluster begin with.
+        reactor: makes connections and tells the time.
+        new_id: makes the server's id, and those of requests.
+        max_message: most bytes of a message.
+        random: see `RedisConnection`.
+    Raises:
+        SettingsError: it is no URL of a Redis, or asks for another format.
+
+    Attributes:
+        uid: what it calls itself to the others.
+        prefix: see above.
+        bus: what carries messages.
+        stats: what is counted.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        reactor: Any,
+        new_id: Callable[[], str],
+        *,
+        max_message: int,
+        random: Callable[[], float] = random,
+    ) -> None:
+        address = RedisAddress(url, "REDIS", OPTIONS)
+        adapter = address.options.get("adapter", "pubsub")
+        if adapter != "pubsub":
+            raise SettingsError([f"REDIS has adapter={adapter!r}; known is 'pubsub'"])
+        self.uid = new_id()
+        self.prefix = address.options.get("prefix", PREFIX)
+        self.new_id = new_id
+        self.stats = ClusterStats()
+        self.bus = RedisBus(address, reactor, self.stats, max_message=max_message, random=random)
+        self._refused: set[str] = set()
+
+    def make_adapter(self, namespace: Carried, local: LocalAdapter) -> PubSubAdapter:
+        """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
+        return PubSubAdapter(self, namespace, local)
+
+    def refuse(self, where: str, why: Exception) -> None:
+        """Count a message that cannot be read, and log the first of its kind."""
+        self.stats.refused += 1
+        kind = f"{where}: {why}"
+        # Not more of them than a log can bear, whatever others make up.
+        if kind not in self._refused and len(self._refused) < 100:
+            self._refused.add(kind)
+            _log.warn(
+                "cluster: a {where} was passed over: {why}; more like it are only counted",
+                where=where,
+                why=str(why),
+            )
+
+    # -- IService -----------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Connect to the others."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self.bus.start()
+
+    def stopService(self) -> Deferred[Any]:
+        """Leave them."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return self.bus.stop()

@@ -1,0 +1,290 @@
+"""
+A `Bus` on Redis: one connection that listens, one that publishes.
+
+A connection that went is made again by itself, and what is listened to is subscribed to
+again; that it is, is not assumed: Redis confirms each subscription, and every few seconds it is
+asked whether somebody listens to the channels to which only we do.
+
+What is published while it cannot leave waits: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at
+most, for `MAX_WAIT` seconds at most; the oldest goes first.  Later, what is real-time is
+no use to anybody.  Volatile events and questions, whose time is running, do not wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from mojo.cluster.bus import Listener
+from mojo.cluster.stats import ClusterStats
+from mojo.redis.address import RedisAddress
+from mojo.redis.connection import RedisConnection
+from mojo.redis.resp import TOO_LONG, RespError
+
+_log = Logger()
+
+#: The most that waits while Redis is away or slow; and for how long, in seconds.
+MAX_WAITING, MAX_WAITING_BYTES, MAX_WAIT = 10_000, 16_000_000, 30.0
+#: Seconds between two looks at whether we are heard and hear.
+CHECK_SECONDS = 5.0
+
+
+class RedisBus:
+    """
+    A bus; see `mojo.cluster.bus.Bus`.
+
+    Args:
+        address: where the Redis is.
+        reactor: makes connections and tells the time.
+        stats: what is counted.
+        max_message: most bytes of a message that is taken or sent.
+        random: gives numbers from 0 to 1; see `RedisConnection`.
+    """
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        reactor: Any,
+        stats: ClusterStats,
+        *,
+        max_message: int,
+        random: Callable[[], float],
+    ) -> None:
+        self.address = address
+        self._reactor = reactor
+        self._stats = stats
+        self._max_message = max_message
+
+        def connection(name: str) -> RedisConnection:
+            return RedisConnection(
+                address, reactor, self, name=name, max_message=max_message, random=random
+            )
+
+        self._ear, self._mouth = connection("mojo-sub"), connection("mojo-pub")
+        self._by_channel: dict[bytes, Listener] = {}
+        self._by_pattern: dict[bytes, Listener] = {}
+        # What Redis has confirmed of them, on the connection that there is.
+        self._heard: set[bytes] = set()
+        self._waiting: deque[tuple[float, bytes, bytes]] = deque()
+        self._waiting_bytes = 0
+        self._checking = LoopingCall(self._check)
+        self._checking.clock = reactor
+        self._is_running = False
+        # Since when it is down, if that was told.
+        self._down_since: float | None = None
+        self._logged: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<RedisBus at {self.address}>"
+
+    def start(self) -> None:
+        """Connect."""
+        self._is_running = True
+        self._down_since = None
+        self._ear.start()
+        self._mouth.start()
+        self._checking.start(CHECK_SECONDS, now=False)
+
+    def stop(self) -> Deferred[Any]:
+        """Let the connections go, after what was published has left."""
+        self._is_running = False
+        self._stats.up = False
+        if self._checking.running:
+            self._checking.stop()
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return gatherResults([self._ear.stop(), self._mouth.stop()])
+
+    # -- Bus ------------------------------------------------------------------
+
+    @property
+    def is_up(self) -> bool:
+        """Whether messages leave now, and come."""
+        return self._stats.up
+
+    def listen(self, listener: Listener) -> None:
+        """Give a listener what is published; see `Bus`."""
+        pattern = literal(listener.prefix) + b"*"
+        self._by_pattern[pattern] = listener
+        for channel in listener.channels:
+            self._by_channel[channel] = listener
+        if self._ear.is_up:
+            self._subscribe(list(listener.channels), [pattern])
+        self._look()
+
+    def unlisten(self, listener: Listener) -> None:
+        """Give it nothing any longer; see `Bus`."""
+        pattern = literal(listener.prefix) + b"*"
+        del self._by_pattern[pattern]
+        for channel in listener.channels:
+            del self._by_channel[channel]
+        if self._ear.is_up:
+            self._ear.push("UNSUBSCRIBE", *listener.channels)
+            self._ear.push("PUNSUBSCRIBE", pattern)
+        self._heard.difference_update((pattern, *listener.channels))
+        self._look()
+
+    def publish(self, channel: bytes, data: bytes, *, waits: bool = True) -> None:
+        """Send a message; see `Bus`."""
+        if len(data) > self._max_message:
+            self._stats.unsent += 1
+            self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
+        elif self._mouth.is_up and not self._mouth.is_full and not self._waiting:
+            self._send(channel, data)
+        elif waits and self._is_running:
+            self._waiting.append((self._reactor.seconds(), channel, data))
+            self._waiting_bytes += len(data)
+            self._trim()
+        else:
+            self._stats.unsent += 1
+
+    def count(self, channel: bytes) -> Deferred[int | None]:
+        """Tell how many listen to a channel; see `Bus`."""
+        if not self._mouth.is_up:
+            return succeed(None)
+        counted: Deferred[int | None] = Deferred()
+
+        def answered(reply: Any) -> None:
+            good = isinstance(reply, list) and len(reply) == 2 and isinstance(reply[1], int)
+            counted.callback(reply[1] if good else None)
+
+        self._mouth.send("PUBSUB", "NUMSUB", channel, answered=answered)
+        return counted
+
+    # -- from the connections ----------------------------------------------------
+
+    def connected(self, connection: RedisConnection) -> None:
+        """There is a connection."""
+        if connection is self._ear:
+            self._heard.clear()
+            self._subscribe(list(self._by_channel), list(self._by_pattern))
+        else:
+            self._flush()
+        self._look()
+
+    def lost(self, connection: RedisConnection, why: str) -> None:
+        """There is none any more, or it could not be made."""
+        if connection is self._ear:
+            self._heard.clear()
+        if connection.unanswered:
+            self._stats.unsent += connection.unanswered
+        if self._is_running:
+            self._stats.reconnects += 1
+            self._look(why)
+
+    def pushed(self, message: list[Any]) -> None:
+        """Take what was published, or the confirmation of a subscription."""
+        kind = message[0]
+        if kind == b"pmessage" and len(message) == 4:
+            self._take(self._by_pattern.get(message[1]), message[2], message[3])
+        elif kind == b"message" and len(message) == 3:
+            self._take(self._by_channel.get(message[1]), message[1], message[2])
+        elif kind in (b"subscribe", b"psubscribe") and isinstance(message[1], bytes):
+            known = self._by_channel if kind == b"subscribe" else self._by_pattern
+            if message[1] in known:
+                self._heard.add(message[1])
+                self._look()
+
+    def refused(self, error: RespError) -> None:
+        """Redis did not publish something."""
+        self._stats.unsent += 1
+        self._log_once("Redis refuses to publish: {error}", error=str(error))
+
+    def flows(self, connection: RedisConnection) -> None:
+        """There is room for more."""
+        if connection is self._mouth:
+            self._flush()
+
+    # -- within -------------------------------------------------------------------
+
+    def _subscribe(self, channels: list[bytes], patterns: list[bytes]) -> None:
+        if channels:
+            self._ear.push("SUBSCRIBE", *channels)
+        if patterns:
+            self._ear.push("PSUBSCRIBE", *patterns)
+
+    def _take(self, listener: Listener | None, channel: bytes, data: Any) -> None:
+        self._stats.received += 1
+        if data is TOO_LONG:
+            self._stats.refused += 1
+            self._log_once("a message that is longer than {most} bytes", most=self._max_message)
+        elif listener is not None and isinstance(channel, bytes):
+            listener.received(channel, data)
+
+    def _send(self, channel: bytes, data: bytes) -> None:
+        self._stats.published += 1
+        self._mouth.send("PUBLISH", channel, data)
+
+    def _flush(self) -> None:
+        self._trim()
+        while self._waiting and self._mouth.is_up and not self._mouth.is_full:
+            _, channel, data = self._waiting.popleft()
+            self._waiting_bytes -= len(data)
+            self._send(channel, data)
+
+    def _trim(self) -> None:
+        oldest = self._reactor.seconds() - MAX_WAIT
+        while self._waiting and (
+            len(self._waiting) > MAX_WAITING
+            or self._waiting_bytes > MAX_WAITING_BYTES
+            or self._waiting[0][0] < oldest
+        ):
+            _, _, data = self._waiting.popleft()
+            self._waiting_bytes -= len(data)
+            self._stats.unsent += 1
+
+    def _look(self, why: str = "") -> None:
+        """See whether the bus is up, and say so if that has changed."""
+        wanted = len(self._by_channel) + len(self._by_pattern)
+        up = self._mouth.is_up and self._ear.is_up and len(self._heard) == wanted
+        was_up, self._stats.up = self._stats.up, up
+        now = self._reactor.seconds()
+        if up and self._down_since is not None:
+            _log.info(
+                "cluster: {address} is back after {seconds:.1f} s",
+                address=str(self.address),
+                seconds=now - self._down_since,
+            )
+            self._down_since = None
+        elif up and not was_up and not self._logged:
+            _log.info("cluster: connected to {address}", address=str(self.address))
+            self._logged.add("connected")
+        elif not up and why and self._down_since is None:
+            self._down_since = now
+            _log.error(
+                "cluster: {address} is away ({why}); what is sent reaches our own clients only",
+                address=str(self.address),
+                why=why,
+            )
+
+    def _check(self) -> None:
+        """Ask Redis whether it takes us to listen where only we do."""
+        self._trim()
+        if not self._stats.up:
+            return
+        for listener in self._by_pattern.values():
+            self.count(listener.probe).addCallback(self._checked, listener)
+
+    def _checked(self, listeners: int | None, listener: Listener) -> None:
+        known = listener.probe in self._heard and listener in self._by_pattern.values()
+        if listeners == 0 and known and self._stats.up:
+            # Each of the two may be connected to a server that the other one is not.
+            self._ear.abort("it does not know what we subscribed to")
+            self._mouth.abort("it does not know what we subscribed to")
+
+    def _log_once(self, text: str, **fields: Any) -> None:
+        if text not in self._logged:
+            self._logged.add(text)
+            _log.warn("cluster: " + text + "; more like it are only counted", **fields)
+
+
+def literal(name: bytes) -> bytes:
+    """Give the pattern that matches a name and nothing else."""
+    for special in (b"\\", b"*", b"?", b"["):
+        name = name.replace(special, b"\\" + special)
+    return name

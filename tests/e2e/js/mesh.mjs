@@ -1,0 +1,223 @@
+// A cluster of servers that are Node's and Mojo's, in any order: each scenario is given their addresses.
+
+import assert from "node:assert/strict";
+import { Emitter } from "@socket.io/redis-emitter";
+import { createClient } from "redis";
+import { once, open } from "./scenarios.mjs";
+
+// Two clients of each server; a client has a log of what it was sent.
+async function clients(bases, count = 2) {
+  const sockets = [];
+  for (const [number, base] of bases.entries()) {
+    for (let i = 0; i < count; i++) {
+      const socket = open(`${base}/MeshSocket`, {
+        transports: ["websocket"], auth: { tag: `${number}${"abc"[i]}` },
+      });
+      await once(socket, "connect");
+      socket.log = [];
+      socket.tag = `${number}${"abc"[i]}`;
+      socket.onAny((name, ...args) => {
+        const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
+        socket.log.push([name, ...args]);
+        if (name === "question" && !socket.silent) answer?.(socket.tag);
+      });
+      sockets.push(socket);
+    }
+  }
+  return sockets;
+}
+
+export async function until(condition, what) {
+  for (let i = 0; !(await condition()); i++) {
+    if (i > 400) assert.fail(`not within 10 s: ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+let marks = 0;
+
+// Who has got something: everyone is sent a mark after it, from the same server, and it is waited for.
+async function heard(sockets, from, name) {
+  const mark = `mark ${++marks}`;
+  from.emit("send_to", [], [], {}, mark);
+  const has = (socket, event) => socket.log.some(([other]) => other === event);
+  await until(() => sockets.every((socket) => !socket.connected || has(socket, mark)),
+    () => `${mark}: ${sockets.map((socket) => `${socket.tag} ${has(socket, mark)}`)}`);
+  const tags = sockets.filter((socket) => has(socket, name)).map((socket) => socket.tag);
+  for (const socket of sockets) {
+    assert.ok(socket.log.filter(([other]) => other === name).length < 2, `${name} came twice`);
+    socket.log.length = 0;
+  }
+  return tags;
+}
+
+const all = (sockets) => sockets.map((socket) => socket.tag);
+
+// From each server to all of them.
+export async function broadcasts(...bases) {
+  const sockets = await clients(bases);
+  const seconds = sockets.filter((socket) => socket.tag.endsWith("b"));
+  for (const socket of seconds) await socket.emitWithAck("enter", "room");
+  for (const socket of sockets.slice(0, 3)) await socket.emitWithAck("enter", "other");
+  for (const me of sockets.filter((socket) => socket.tag.endsWith("a"))) {
+    const send = async (rooms, without, words = {}) => {
+      me.emit("send_to", rooms, without, words, "x", 1);
+      return heard(sockets, me, "x");
+    };
+    assert.deepEqual(await send([], []), all(sockets));
+    assert.deepEqual(await send([], [], { volatile: true }), all(sockets));
+    assert.deepEqual(await send([], [], { local: true }),
+      all(sockets).filter((tag) => tag[0] === me.tag[0]));
+    assert.deepEqual(await send(["room"], []), all(seconds));
+    assert.deepEqual(await send(["room", "other"], []),
+      all(sockets).filter((tag) => tag.endsWith("b") || tag[0] === "0" || tag === "1a"));
+    assert.deepEqual(await send(["room"], ["other"]), all(seconds).filter((tag) => tag[0] !== "0"));
+    assert.deepEqual(await send([], ["room"]), all(sockets).filter((tag) => tag.endsWith("a")));
+    assert.deepEqual(await send([sockets.at(-1).id], []), [sockets.at(-1).tag]);
+    assert.deepEqual(await send([sockets[0].id], []), ["0a"]);
+    me.emit("broadcast", "x");
+    assert.deepEqual(await heard(sockets, me, "x"), all(sockets).filter((tag) => tag !== me.tag));
+  }
+}
+
+// What is sent comes as it was, bytes at any depth too.
+export async function values(...bases) {
+  const sockets = await clients(bases, 1);
+  const sent = [
+    "ü \u{1F600}\u2028", null, true, -1, 1.5, 2 ** 40, -(2 ** 52), "x".repeat(70000), [], {},
+    [[1, [2]], { a: { b: [null] } }], Buffer.from([0, 1, 255]),
+    { deep: [Buffer.alloc(300, 7), { more: Buffer.alloc(0) }] },
+  ];
+  for (const me of sockets) {
+    me.emit("send_to", [], [], {}, "values", ...sent);
+    await until(() => sockets.every((socket) => socket.log.length), () => "values");
+    for (const socket of sockets) assert.deepEqual(socket.log.splice(0), [["values", ...sent]]);
+  }
+}
+
+// Names that mean something to Redis.
+export async function names(...bases) {
+  const sockets = await clients(bases);
+  const rooms = ["*", "a*", "ab", "a?", "[ab]", "a#b", "#", "a b", "ключ \u{1F511}", "\\*", "%",
+    "r".repeat(1000), "mojo:user:ada", "mojo:room:x", "mojo:zzz", "mojo:both:ab", "1", "__proto__"];
+  for (const [number, room] of rooms.entries()) {
+    await sockets[number % sockets.length].emitWithAck("enter", room);
+  }
+  for (const me of [sockets[0], sockets.at(-1)]) {
+    for (const [number, room] of rooms.entries()) {
+      me.emit("send_to", [room], [], {}, "x");
+      const tags = await heard(sockets, me, "x");
+      const wanted = sockets[number % sockets.length].tag;
+      // A room that begins as Mojo's own do is the same for Mojo's servers only.
+      if (!room.startsWith("mojo:") || me.tag[0] === wanted[0]) assert.deepEqual(tags, [wanted], room);
+    }
+  }
+}
+
+export async function answers(...bases) {
+  const sockets = await clients(bases);
+  for (const me of sockets.filter((socket) => socket.tag.endsWith("a"))) {
+    const whole = await me.emitWithAck("ask", [], [], 5, "question", 1);
+    assert.deepEqual([whole.answers.sort(), whole.missing], [all(sockets).sort(), 0]);
+    const some = await me.emitWithAck("ask", [], [sockets[0].id], 5, "question");
+    assert.deepEqual([some.answers.sort(), some.missing], [all(sockets).slice(1).sort(), 0]);
+    const one = await me.emitWithAck("ask", [sockets.at(-1).id], [], 5, "question");
+    assert.deepEqual([one.answers, one.missing], [[sockets.at(-1).tag], 0]);
+    assert.deepEqual(await me.emitWithAck("ask", ["nobody"], [], 5, "question"),
+      { answers: [], missing: 0 });
+    sockets[3].silent = true;
+    const late = await me.emitWithAck("ask", [], [], 0.5, "question");
+    assert.deepEqual([late.answers.length, late.missing], [sockets.length - 1, 1]);
+    sockets[3].silent = false;
+  }
+}
+
+export async function sockets(...bases) {
+  const sockets = await clients(bases);
+  await sockets[1].emitWithAck("enter", "room");
+  await sockets.at(-1).emitWithAck("enter", "room", "mojo:x");
+  for (const me of sockets.filter((socket) => socket.tag.endsWith("a"))) {
+    const everyone = await me.emitWithAck("fetch", [], []);
+    assert.deepEqual(everyone.sockets.map((one) => one.tag).sort(), all(sockets));
+    assert.equal(everyone.missing, 0);
+    const found = await me.emitWithAck("fetch", ["room"], [sockets[1].id]);
+    assert.equal(found.sockets.length, 1);
+    const { id, tag, path, rooms } = found.sockets[0];
+    assert.deepEqual([id, tag, path], [sockets.at(-1).id, sockets.at(-1).tag, "/socket.io/"]);
+    assert.ok(rooms.includes("room") && rooms.includes(id));
+  }
+  const tags = async (me, room) =>
+    (await me.emitWithAck("fetch", [room], [])).sockets.map((one) => one.tag).sort();
+  for (const [number, me] of sockets.filter((socket) => socket.tag.endsWith("a")).entries()) {
+    const room = `moved ${number}`;
+    me.emit("sockets_join", ["room"], [], [room, "another"]);
+    await until(async () => (await tags(me, room)).length === 2, () => "nobody has joined");
+    assert.deepEqual(await tags(me, room), [sockets[1].tag, sockets.at(-1).tag]);
+    me.emit("sockets_leave", [room], [sockets[1].id], [room]);
+    await until(async () => (await tags(me, room)).length === 1, () => "nobody has left");
+    assert.deepEqual(await tags(me, room), [sockets[1].tag]);
+  }
+  for (const me of sockets.filter((socket) => socket.tag.endsWith("a"))) {
+    const victims = sockets.filter((socket) => socket.tag.endsWith("b") && socket.connected);
+    const gone = once(victims[0], "disconnect");
+    me.emit("sockets_disconnect", [victims[0].id], [], false);
+    assert.deepEqual((await gone)[0], "io server disconnect");
+  }
+  sockets[0].emit("sockets_disconnect", [], [], true);
+  await until(() => sockets.every((socket) => !socket.connected), () => "somebody is still here");
+}
+
+export async function servers(...bases) {
+  const sockets = await clients(bases, 1);
+  for (const [number, me] of sockets.entries()) {
+    me.emit("server_emit", "hello", number, { a: ["ü"] });
+    me.emit("server_emit", "nobody listens");
+    await until(async () => {
+      const others = sockets.filter((socket) => socket !== me);
+      const lists = await Promise.all(others.map((one) => one.emitWithAck("what_was_heard")));
+      return lists.every((list) => list.some((args) => args[0] === number));
+    }, () => "not all have heard");
+    const mine = await me.emitWithAck("what_was_heard");
+    assert.ok(!mine.some((args) => args[0] === number));
+    const { answers, missing } = await me.emitWithAck("server_ask", "hello", "how many?");
+    assert.equal(missing, 0);
+    assert.equal(answers.length, bases.length - 1);
+    for (const answer of answers) assert.deepEqual(Object.values(answer), [["how many?"]]);
+  }
+}
+
+// Who is no server at all: mesh.emitter <socket of Redis> <servers>...
+export async function emitter(path, ...bases) {
+  const sockets = await clients(bases);
+  await sockets[1].emitWithAck("enter", "room");
+  await sockets.at(-1).emitWithAck("enter", "room");
+  const client = createClient({ socket: { path } });
+  await client.connect();
+  const mesh = new Emitter(client).of("/MeshSocket");
+  const got = (name) => sockets.filter((one) => one.log.some(([n]) => n === name)).map((one) => one.tag);
+  mesh.emit("x", Buffer.from([1, 2]), { d: new Date(0), u: undefined });
+  await until(() => got("x").length === sockets.length, () => got("x"));
+  for (const socket of sockets) {
+    const [, bytes, { d }] = socket.log.find(([name]) => name === "x");
+    assert.deepEqual([[...bytes], d], [[1, 2], "1970-01-01T00:00:00.000Z"]);
+  }
+  mesh.to("room").emit("y");
+  mesh.except("room").emit("z");
+  await until(() => got("z").length === sockets.length - 2, () => got("z"));
+  await until(() => got("y").length === 2, () => got("y"));
+  assert.deepEqual(got("y"), [sockets[1].tag, sockets.at(-1).tag]);
+  mesh.in("room").socketsJoin("second");
+  mesh.to("second").emit("w");
+  await until(() => got("w").length === 2, () => got("w"));
+  mesh.in("second").socketsLeave("second");
+  mesh.serverSideEmit("hello", "of the emitter");
+  for (const socket of sockets) {
+    await until(async () => (await socket.emitWithAck("what_was_heard")).flat().includes("of the emitter"),
+      () => socket.tag);
+  }
+  mesh.to("second").emit("v");
+  mesh.in("room").disconnectSockets(true);
+  await until(() => !sockets[1].connected && !sockets.at(-1).connected, () => "they are still here");
+  assert.deepEqual(got("v"), []);
+  await client.quit();
+}

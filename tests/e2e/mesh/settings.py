@@ -1,0 +1,5 @@
+"""A node of a cluster, for the tests with Node's servers."""
+
+DEBUG = False
+COOKIE_SECRET = "for these tests alone: 0123456789 abcdef"
+SOCKET_IO = {"client_path": "../node_modules/socket.io-client/dist"}

@@ -1,0 +1,90 @@
+"""A cluster of Node's servers and Mojo's, with a real Redis and the official packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.defer import DeferredList
+from twisted.trial.unittest import TestCase
+
+from tests.e2e.processes import HERE, NODE, NO_NODE, Process, start, start_server
+from tests.redis_server import NO_REDIS, RedisServer
+
+MESH = HERE / "mesh"
+NO_MESH = (
+    NO_NODE
+    or NO_REDIS
+    or (
+        None
+        if (HERE / "node_modules" / "@socket.io" / "redis-adapter").is_dir()
+        else "needs the packages of tests/e2e"
+    )
+)
+
+
+class MeshTestCase(TestCase):
+    """Starts a Redis, a Node server and two of Mojo's."""
+
+    skip = NO_MESH
+    timeout = 180
+    library = "redis"
+
+    async def setUp(self) -> None:
+        self.redis = RedisServer()
+        await self.redis.start()
+        self.addCleanup(self.redis.clean)
+        self.folder = Path(self.mktemp()).absolute()
+        self.processes: list[Process] = []
+        self.addCleanup(self.stop_all)
+        node = start(NODE, HERE / "js" / "mesh_server.mjs", self.redis.socket, self.library)
+        self.processes.append(node)
+        self.mojos = [await self.start_mojo(name) for name in ("one", "two")]
+        port = await node.wait_for(r"PORT (\d+)\.")
+        self.bases = [self.mojos[0][1], f"http://127.0.0.1:{port.group(1)}", self.mojos[1][1]]
+
+    async def start_mojo(self, name: str) -> tuple[Process, str]:
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        process, base = await start_server(folder, MESH, "--redis", self.redis.url)
+        self.processes.append(process)
+        await process.wait_for("cluster: connected")
+        return process, base
+
+    async def stop_all(self) -> None:
+        for process in self.processes:
+            await process.stop()
+
+    async def scenario(self, name: str, *more: str) -> None:
+        client = start(NODE, HERE / "js" / "run.mjs", f"mesh.{name}", *more, *self.bases)
+        await self.succeed(client)
+
+    async def succeed(self, client: Process) -> None:
+        if await client.ended:
+            outputs = [client.output, *(process.output for process in self.processes)]
+            self.fail("\n---\n".join(outputs))
+
+
+class MeshTests(MeshTestCase):
+    async def test_broadcasts(self) -> None:
+        """Whoever says it, all of those get it whom it is for, once."""
+        await self.scenario("broadcasts")
+
+    async def test_values(self) -> None:
+        await self.scenario("values")
+
+    async def test_names(self) -> None:
+        """Rooms whose names mean something to Redis are rooms like others."""
+        await self.scenario("names")
+
+    async def test_answers(self) -> None:
+        await self.scenario("answers")
+
+    async def test_sockets(self) -> None:
+        """Those that are elsewhere are told of, enter and leave rooms, and are disconnected."""
+        await self.scenario("sockets")
+
+    async def test_servers(self) -> None:
+        await self.scenario("servers")
+
+    async def test_emitter(self) -> None:
+        await self.scenario("emitter", str(self.redis.socket))
