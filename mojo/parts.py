@@ -153,7 +153,7 @@ def make_cluster(settings: Settings, reactor: Any) -> ClusterNode | None:
         from mojo.cluster.node import ClusterNode  # noqa: PLC0415
     except ModuleNotFoundError as exc:
         raise SettingsError(
-            ["REDIS needs the package msgpack: pip install 'mojo[msgpack]'"]
+            ["REDIS needs the package msgpack: pip install 'mojo[cluster]'"]
         ) from exc
     # What no client could be sent would be of no use here.
     most = settings.socket_io.max_buffered

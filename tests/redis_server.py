@@ -73,10 +73,14 @@ class RedisServer:
 
     async def ask(self, *command: str) -> bytes:
         """Send a command by hand; give the answer as it is on the wire."""
+        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
+        return await self.send(b"*%d\r\n%s" % (len(command), parts))
+
+    async def send(self, commands: bytes) -> bytes:
+        """Send commands as they are on the wire; give the answers."""
         asker = _Asker()
         await connectProtocol(UNIXClientEndpoint(reactor, str(self.socket)), asker)
-        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
-        asker.transport.write(b"*%d\r\n%s*1\r\n$4\r\nQUIT\r\n" % (len(command), parts))
+        asker.transport.write(commands + b"*1\r\n$4\r\nQUIT\r\n")
         return (await asker.ended).removesuffix(b"+OK\r\n")
 
 

@@ -45,3 +45,28 @@ class StoreTests(SynchronousTestCase):
                 self.store(session_store=store)
             self.assertIn(problem, str(caught.exception))
             self.assertNotIn("secret", str(caught.exception))
+
+
+class ClusterTests(SynchronousTestCase):
+    def test_alone(self) -> None:
+        service = make_service()
+        self.assertIsNone(service.cluster)
+        self.assertNotIn("cluster_up", service.stats.dump())
+
+    def test_one_of_many(self) -> None:
+        """Nobody is connected to before the service starts."""
+        service = make_service(redis="redis://:secret@localhost/1?prefix=shop&adapter=pubsub")
+        self.assertEqual(repr(service.cluster.bus), "<RedisBus at redis://localhost:6379/1>")
+        self.assertEqual(service.cluster.prefix, "shop")
+        self.assertIs(service.stats.dump()["cluster_up"], False)
+
+    def test_mistakes(self) -> None:
+        for url, problem in (
+            ("redis://:secret@host/x", "REDIS is no URL of a Redis"),
+            ("redis://:secret@host?prefx=a", "REDIS has 'prefx' in its query; known are: adapter,"),
+            ("redis://:secret@host?adapter=smoke", "REDIS has adapter='smoke'; known is 'pubsub'"),
+        ):
+            with self.assertRaises(SettingsError) as caught:
+                make_service(redis=url)
+            self.assertIn(problem, str(caught.exception))
+            self.assertNotIn("secret", str(caught.exception))

@@ -66,6 +66,7 @@ class ReadTests(SettingsTestCase):
         settings = read(
             COOKIE_SECRET_FALLBACKS=["a former secret 0123456789 abcdefgh"],
             SESSION_STORE="redis://:password@host",
+            REDIS="redis://:password@host",
         )
         for secret in (SECRET, "a former secret", "password"):
             self.assertNotIn(secret, repr(settings))
@@ -100,6 +101,8 @@ class ReadTests(SettingsTestCase):
             ({"SESSION_STORE": "nowhere"}, "SESSION_STORE must be 'memory', 'cookie', a URL"),
             ({"SESSION_STORE": "redis://"}, "SESSION_STORE must be 'memory'"),
             ({"SESSION_MAX_SIZE": 0}, "SESSION_MAX_SIZE must be 1 bytes or more"),
+            ({"REDIS": "localhost"}, "REDIS must be a URL such as 'redis://localhost'"),
+            ({"REDIS": 6379}, "REDIS must be a URL such as 'redis://localhost'"),
             ({"LOGIN_MAX_AGE": -1}, "LOGIN_MAX_AGE must be 1 seconds or more, not -1"),
             ({"MAX_BODY": 1.5}, "MAX_BODY must be a whole number of bytes, not float"),
             ({"SOCKET_IO": []}, "SOCKET_IO must be a dict, not list"),

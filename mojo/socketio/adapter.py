@@ -140,7 +140,7 @@ class Adapter(Protocol):
     """
     What a namespace needs of whatever carries its broadcasts.
 
-    The contract that every adapter holds is in ``tests/socketio/test_adapters.py``.
+    The contract that every adapter holds is in ``tests/cluster/test_adapters.py``.
     """
 
     # -- the connections of this process ---------------------------------------

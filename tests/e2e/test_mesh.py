@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from twisted.internet.defer import DeferredList
 from twisted.trial.unittest import TestCase
 
-from tests.e2e.processes import HERE, NODE, NO_NODE, Process, start, start_server
+from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server
 from tests.redis_server import NO_REDIS, RedisServer
 
 MESH = HERE / "mesh"
@@ -88,3 +88,40 @@ class MeshTests(MeshTestCase):
 
     async def test_emitter(self) -> None:
         await self.scenario("emitter", str(self.redis.socket))
+
+
+class OtherClientTests(MeshTestCase):
+    """The other of Node's two clients of Redis."""
+
+    library = "ioredis"
+
+    async def test_broadcasts(self) -> None:
+        await self.scenario("broadcasts")
+
+
+class BreakingMeshTests(MeshTestCase):
+    async def test_reached(self) -> None:
+        """Each connection of ours is killed, then all of them, then Redis: nobody stays deaf."""
+        client = start(NODE, HERE / "js" / "run.mjs", "mesh.reached", *self.bases)
+        clients = (await self.redis.ask("CLIENT", "LIST")).decode()
+        ours = re.findall(r"id=(\d+) .*name=mojo-(?:sub|pub) ", clients)
+        self.assertEqual(len(ours), 4)
+        for number, cid in enumerate(ours):
+            await client.wait_for(f"BREAK {number}\\.")
+            self.assertEqual(await self.redis.ask("CLIENT", "KILL", "ID", cid), b":1\r\n")
+            client.transport.write(b"killed\n")
+        await client.wait_for(r"BREAK 4\.")
+        await self.redis.ask("CLIENT", "KILL", "TYPE", "normal")
+        await self.redis.ask("CLIENT", "KILL", "TYPE", "pubsub")
+        client.transport.write(b"killed\n")
+        await client.wait_for(r"BREAK 5\.")
+        await self.redis.stop()
+        await self.redis.start()
+        client.transport.write(b"restarted\n")
+        await client.wait_for(r"BREAK 6\.")
+        client.transport.write(b"end\n")
+        await self.succeed(client)
+        for process, _ in self.mojos:
+            away = process.output.count("is away")
+            self.assertEqual(process.output.count("is back after"), away, process.output)
+            self.assertLessEqual(away, 4, process.output)

@@ -221,3 +221,34 @@ export async function emitter(path, ...bases) {
   assert.deepEqual(got("v"), []);
   await client.quit();
 }
+
+// Whatever became of the connections to Redis: once all servers are up again, all clients are reached from each.
+export async function reached(...bases) {
+  const sockets = await clients(bases, 1);
+  const mojos = sockets.filter((_, number) => number !== 1);
+  const connections = async () => {
+    const dumps = await Promise.all(mojos.map((socket) => socket.emitWithAck("stats")));
+    return dumps.map((dump) => [dump.cluster_up, dump.cluster_reconnects]);
+  };
+  for (let round = 0; ; round++) {
+    const before = await connections();
+    console.log(`BREAK ${round}.`);
+    const words = await new Promise((resolve) => process.stdin.once("data", resolve));
+    if (words.toString().trim() === "end") break;
+    await until(async () => {
+      const now = await connections();
+      return now.every(([up]) => up) && now.some(([, lost], number) => lost > before[number][1]);
+    }, () => "not all are up");
+    // Node's own client comes back when it does; who is asked for an answer is reached.
+    await until(async () => {
+      const { answers } = await sockets[1].emitWithAck("ask", [], [], 0.5, "question");
+      return answers.length === sockets.length;
+    }, () => "Node does not come back");
+    for (const socket of sockets) socket.log.length = 0;
+    for (const me of mojos) {
+      me.emit("send_to", [], [], {}, "x");
+      assert.deepEqual(await heard(sockets, me, "x"), all(sockets));
+    }
+  }
+  process.stdin.unref();
+}

@@ -1,4 +1,4 @@
-"""Does what its clients ask, to whoever is in the cluster; js/mesh_server.mjs is the same in Node."""
+"""Does what its clients ask, in the whole cluster; js/mesh_server.mjs is the same in Node."""
 
 from mojo import MojoSocketHandler, event
 

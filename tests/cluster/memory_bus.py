@@ -1,0 +1,138 @@
+"""A `Bus` in memory: what was published comes when the test says so, in order."""
+
+from __future__ import annotations
+
+import itertools
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from mojo.cluster.pubsub import PubSubAdapter
+from mojo.cluster.stats import ClusterStats
+from mojo.socketio.adapter import LocalAdapter, SocketFacts
+from mojo.socketio.json_parser import JsonParser
+
+
+class Exchange:
+    """
+    What joins the buses of some servers.
+
+    Attributes:
+        published: each channel and message there was.
+    """
+
+    def __init__(self) -> None:
+        self.listeners = []
+        self.published: list[tuple[bytes, bytes]] = []
+        self._under_way: list = []
+
+    def put(self, channel: bytes, data: bytes) -> None:
+        self.published.append((channel, data))
+        self._under_way.append((channel, data))
+
+    def count(self, channel: bytes) -> Deferred:
+        """Answer as Redis does: when what was published before has been taken."""
+        counted: Deferred = Deferred()
+        self._under_way.append((counted, channel))
+        return counted
+
+    def turn(self) -> None:
+        """Hand on what is under way, and what comes of that."""
+        while self._under_way:
+            what, data = self._under_way.pop(0)
+            if isinstance(what, Deferred):
+                what.callback(sum(data in one.channels for one in self.listeners))
+                continue
+            for listener in list(self.listeners):
+                if what in listener.channels or what.startswith(listener.prefix):
+                    listener.received(what, data)
+
+
+class MemoryBus:
+    """One server's bus."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.is_up = True
+        self._exchange = exchange
+
+    def listen(self, listener) -> None:
+        self._exchange.listeners.append(listener)
+
+    def unlisten(self, listener) -> None:
+        self._exchange.listeners.remove(listener)
+
+    def publish(self, channel, data, *, waits=True) -> None:
+        if self.is_up:
+            self._exchange.put(channel, data)
+
+    def count(self, channel):
+        return self._exchange.count(channel) if self.is_up else succeed(None)
+
+
+class Server:
+    """A server with one namespace; it is a `mojo.cluster.requests.Server` and a `Carried`."""
+
+    _ids = itertools.count(1)
+    prefix = "socket.io"
+
+    def __init__(self, exchange, local=None, name="/chat", clock=None, parser=None) -> None:
+        self.name = name
+        self.uid = f"server{next(self._ids)}"
+        self.new_id = lambda: f"request{next(self._ids)}"
+        self.new_ack_id = itertools.count(1).__next__
+        self.stats = ClusterStats()
+        self.clock = clock or Clock()
+        self.parser = parser or JsonParser()
+        self.bus = MemoryBus(exchange)
+        self.refused: list[tuple[str, str]] = []
+        self.server_events: list[tuple] = []
+        self.local = LocalAdapter() if local is None else local
+        self.adapter = PubSubAdapter(self, self, self.local)
+
+    def refuse(self, where, why) -> None:
+        self.refused.append((where, str(why)))
+
+    def server_event(self, name, args, answer) -> None:
+        self.server_events.append((name, list(args)))
+        if answer is not None:
+            answer(f"{self.uid} heard")
+
+
+class Someone:
+    """A connection of an adapter."""
+
+    def __init__(self, cid: str, user_id=None) -> None:
+        self.id = cid
+        self.user_id = user_id
+        self.got: list[tuple] = []
+        self.messages: list = []
+        self.asked: list[tuple] = []
+        self.forgotten: list[int] = []
+        self.ended: bool | None = None
+        self.data: dict = {}
+        self.rooms = lambda: ()
+
+    @property
+    def facts(self):
+        rooms = frozenset(room for room in self.rooms() if isinstance(room, str))
+        handshake = {"address": "198.51.100.7", "path": "/socket.io/"}
+        return SocketFacts(self.id, "the session", self.user_id, rooms, self.data, handshake)
+
+    def send(self, message) -> None:
+        name, args = message.event
+        self.got.append((name, *args))
+        self.messages.append(message)
+
+    def send_expecting(self, message, ack_id, answered, failed) -> None:
+        self.send(message)
+        self.asked.append((answered, failed))
+
+    def forget_ack(self, ack_id) -> None:
+        self.forgotten.append(ack_id)
+
+    def disconnect(self, *, close=False) -> None:
+        self.ended = close
+
+    def take(self) -> list:
+        got, self.got = self.got, []
+        return got

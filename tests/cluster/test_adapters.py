@@ -1,0 +1,399 @@
+"""What every adapter does, whether it is of one process or of a cluster."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo.socketio.acks import AckCollector
+from mojo.socketio.adapter import EVERYONE, LocalAdapter, Target
+from mojo.socketio.json_parser import JsonParser
+from mojo.socketio.recovery import RecoveringAdapter, RecoveryOptions
+from tests.cluster.memory_bus import Exchange, Server, Someone
+
+ROOM, OTHER = frozenset({"room"}), frozenset({"other"})
+#: Names that mean something to Redis, to us, or to nobody.
+NAMES = (
+    "*", "a*", "ab", "a?", "[ab]", "a#b", "#", "a b", "ключ 🔑", "\\", "", "\ud800", "r" * 1000,
+    "mojo:", "mojo:user:ada", "mojo:room:x", "mojo:both:ab", "mojo:zzz", "1", "user", "/chat#",
+)  # fmt: skip
+
+
+class Contract:
+    """
+    Four connections, in whatever processes: 1 and 2 are in "room", 2 and 3 in "other", 4 is Ada's.
+
+    Attributes:
+        adapters: the adapter of each of the four.
+        extra: how many arguments there are at the end of an event that are not the app's.
+    """
+
+    adapters: list
+    extra = 0
+
+    def make_adapters(self) -> list:
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Let what is under way come."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.parser = JsonParser()
+        self.adapters = self.make_adapters()
+        self.people = [Someone(f"id{number}") for number in (1, 2, 3, 4)]
+        for person, adapter in zip(self.people, self.adapters, strict=True):
+            adapter.add(person)
+            adapter.join(person, person.id)
+            person.rooms = lambda person=person, adapter=adapter: adapter.rooms_of(person)
+        for number, rooms in ((0, ["room"]), (1, ["room", "other"]), (2, ["other"])):
+            for room in rooms:
+                self.adapters[number].join(self.people[number], room)
+        self.people[3].user_id = "ada"
+        self.adapters[3].join(self.people[3], ("user", "ada"))
+
+    def tell(self, target, *args, adapter=0, **flags) -> list[int]:
+        """Send an event; give the numbers of those who got it."""
+        self.adapters[adapter].broadcast(self.parser.event("x", args, **flags), target)
+        self.settle()
+        heard = []
+        for number, person in enumerate(self.people, 1):
+            got = person.take()
+            if got:
+                (event,) = got
+                self.assertEqual(event[: len(event) - self.extra], ("x", *args))
+                heard.append(number)
+        return heard
+
+    def test_targets(self) -> None:
+        """Who is meant gets it, whoever says it."""
+        for target, expected in (
+            (EVERYONE, [1, 2, 3, 4]),
+            (Target(ROOM), [1, 2]),
+            (Target(ROOM | OTHER), [1, 2, 3]),
+            (Target(ROOM, OTHER), [1]),
+            (Target(excluded=ROOM), [3, 4]),
+            (Target(excluded=ROOM | OTHER), [4]),
+            (Target(frozenset({"id3"})), [3]),
+            (Target(excluded=frozenset({"id1"})), [2, 3, 4]),
+            (Target(frozenset({"nobody's"})), []),
+            (Target(within="room"), [1, 2]),
+            (Target(OTHER, within="room"), [2]),
+            (Target(ROOM | OTHER, frozenset({"id1"}), within="room"), [2]),
+            (Target(frozenset({"nobody's"}), within="room"), []),
+            (Target(within=("user", "ada")), [4]),
+            (Target(frozenset({("user", "ada")})), [4]),
+            (Target(within=("session", "ada")), []),
+            (Target(ROOM, within=("user", "ada")), []),
+            (Target(excluded=frozenset({("user", "ada")})), [1, 2, 3]),
+        ):
+            for adapter in range(4):
+                self.assertEqual(self.tell(target, adapter=adapter), expected, target)
+
+    def test_here_alone(self) -> None:
+        """What is for this process stays in it."""
+        for number in range(4):
+            expected = [n for n in (1, 2, 3, 4) if self.adapters[n - 1] is self.adapters[number]]
+            self.assertEqual(self.tell(Target(local=True), adapter=number), expected)
+
+    def test_names(self) -> None:
+        """Whatever rooms are called, each is itself and no other."""
+        for number, name in enumerate(NAMES):
+            self.adapters[number % 4].join(self.people[number % 4], name)
+        for number, name in enumerate(NAMES):
+            for target in (Target(frozenset({name})), Target(within=name)):
+                for adapter in (0, 3):
+                    heard = self.tell(target, adapter=adapter)
+                    self.assertEqual(heard, [number % 4 + 1], name)
+
+    def test_values(self) -> None:
+        for value in (
+            None, True, 0, -1, 2**40, 1.5, "", "ü 🔑", [], {}, [[{"a": [None]}]],
+            b"\x00\xff", {"deep": [b"", {"b": b"x" * 300}]}, {"__proto__": 1},
+        ):  # fmt: skip
+            self.assertEqual(self.tell(EVERYONE, value), [1, 2, 3, 4])
+
+    def test_flags(self) -> None:
+        """How it is sent is so wherever it is sent on."""
+        self.tell(EVERYONE)
+        self.tell(EVERYONE, volatile=True)
+        self.tell(EVERYONE, compress=False)
+        for person in self.people:
+            flags = [(message.volatile, message.compress) for message in person.messages]
+            self.assertEqual(flags, [(False, True), (True, True), (False, False)])
+
+    def test_order(self) -> None:
+        for number in range(5):
+            message = self.parser.event("x", [number])
+            self.adapters[0].broadcast(message, EVERYONE)
+        self.settle()
+        for person in self.people:
+            self.assertEqual([event[1] for event in person.got], [0, 1, 2, 3, 4])
+
+    # -- answers ----------------------------------------------------------------
+
+    def ask(self, target=EVERYONE, timeout=5.0):
+        collector = AckCollector(self.clock, timeout)
+        answers = []
+        collector.result.addCallback(answers.append)
+        message = self.parser.event("question", [1], 7)
+        self.adapters[0].broadcast_with_ack(message, target, 7, collector)
+        self.settle()
+        return answers
+
+    def answer(self, *numbers: int) -> None:
+        for number in numbers:
+            answered, _ = self.people[number - 1].asked.pop()
+            answered([f"of {number}"])
+            self.settle()
+
+    def test_all_answer(self) -> None:
+        answers = self.ask()
+        self.answer(4, 2, 1)
+        self.assertEqual(answers, [])
+        self.answer(3)
+        ((given, missing),) = answers
+        self.assertEqual(given, ["of 4", "of 2", "of 1", "of 3"])
+        self.assertEqual(missing, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_several_arguments(self) -> None:
+        """An answer of several is a tuple, and of none None."""
+        answers = self.ask(Target(excluded=ROOM))
+        self.people[2].asked.pop()[0](["a", b"\x01"])
+        self.people[3].asked.pop()[0]([])
+        self.settle()
+        self.assertEqual(answers[0].answers, [("a", b"\x01"), None])
+
+    def test_some_are_late(self) -> None:
+        answers = self.ask(timeout=3.0)
+        self.answer(1, 3)
+        self.clock.advance(3)
+        self.assertEqual(answers[0].answers, ["of 1", "of 3"])
+        self.assertEqual(sorted(answers[0].missing), ["id2", "id4"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.answer(2)
+        self.assertEqual(len(answers), 1)
+
+    def test_some_go(self) -> None:
+        answers = self.ask()
+        self.answer(1, 2, 3)
+        self.people[3].asked.pop()[1](Exception("gone"))
+        self.settle()
+        self.assertEqual(answers[0].missing, ["id4"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_is_asked(self) -> None:
+        answers = self.ask(Target(ROOM, frozenset({"id1"})))
+        self.assertEqual([len(person.asked) for person in self.people], [0, 1, 0, 0])
+        self.answer(2)
+        self.assertEqual(answers[0].answers, ["of 2"])
+
+    def test_nobody_is_asked(self) -> None:
+        answers = self.ask(Target(frozenset({"nobody's"})))
+        self.assertEqual(answers, [([], [])])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    # -- sockets ----------------------------------------------------------------
+
+    def fetch(self, target=EVERYONE):
+        found = []
+        self.adapters[0].fetch_sockets(target).addCallback(found.append)
+        self.settle()
+        (gathered,) = found
+        self.assertEqual(gathered.missing, 0)
+        return {facts.id: facts for facts in gathered}
+
+    def test_fetch(self) -> None:
+        self.people[3].data = {"tag": "4", "list": [1]}
+        found = self.fetch()
+        self.assertEqual(sorted(found), ["id1", "id2", "id3", "id4"])
+        ada = found["id4"]
+        self.assertEqual((ada.session_id, ada.user_id), ("the session", "ada"))
+        self.assertEqual(ada.data, {"tag": "4", "list": [1]})
+        self.assertEqual(ada.handshake, {"address": "198.51.100.7", "path": "/socket.io/"})
+        self.assertEqual(ada.rooms, {"id4"})
+        self.assertEqual(found["id2"].rooms, {"id2", "room", "other"})
+        self.assertEqual(sorted(self.fetch(Target(OTHER, frozenset({"id2"})))), ["id3"])
+        self.assertEqual(sorted(self.fetch(Target(within=("user", "ada")))), ["id4"])
+
+    def test_enter_and_leave(self) -> None:
+        self.adapters[0].add_sockets(Target(OTHER), ["a", "mojo:user:ada"])
+        self.settle()
+        self.assertEqual(self.tell(Target(frozenset({"a"}))), [2, 3])
+        self.assertEqual(self.tell(Target(frozenset({"mojo:user:ada"}))), [2, 3])
+        self.assertEqual(self.tell(Target(within=("user", "ada"))), [4])
+        self.adapters[3].del_sockets(Target(frozenset({"id3"})), ["a", "other"])
+        self.settle()
+        self.assertEqual(self.tell(Target(frozenset({"a", "other"}))), [2])
+
+    def test_disconnect(self) -> None:
+        self.adapters[0].disconnect_sockets(Target(OTHER), close=False)
+        self.adapters[0].disconnect_sockets(Target(within=("user", "ada")), close=True)
+        self.settle()
+        self.assertEqual([person.ended for person in self.people], [None, False, False, True])
+
+    def test_those_who_have_gone(self) -> None:
+        self.adapters[1].remove(self.people[1])
+        self.assertEqual(self.tell(EVERYONE), [1, 3, 4])
+        self.assertEqual(self.tell(Target(ROOM)), [1])
+
+
+class LocalTests(Contract, SynchronousTestCase):
+    """One process."""
+
+    def make_adapters(self):
+        return [LocalAdapter()] * 4
+
+    def test_other_servers(self) -> None:
+        """There are none, and none is missing."""
+        self.adapters[0].server_side_emit("x", [])
+        gathered = self.successResultOf(self.adapters[0].server_side_call("x", []))
+        self.assertEqual((gathered, gathered.missing), ([], 0))
+
+
+class RecoveringTests(Contract, SynchronousTestCase):
+    """One process, whose clients may come back."""
+
+    extra = 1
+
+    def make_adapters(self):
+        return [RecoveringAdapter(self.clock, RecoveryOptions(), "epoch")] * 4
+
+
+class PubSubTests(Contract, SynchronousTestCase):
+    """Three processes."""
+
+    def make_adapters(self):
+        self.exchange = Exchange()
+        self.servers = [Server(self.exchange, clock=self.clock) for _ in range(3)]
+        adapters = [server.adapter for server in self.servers]
+        return [*adapters, adapters[2]]
+
+    def settle(self) -> None:
+        self.exchange.turn()
+        self.assertEqual([server.refused for server in self.servers], [[], [], []])
+
+    def test_one_message_for_all(self) -> None:
+        """A broadcast is published once, however many servers and clients there are."""
+        self.tell(EVERYONE)
+        self.tell(Target(ROOM))
+        self.assertEqual(len(self.exchange.published), 2)
+
+    def test_other_servers(self) -> None:
+        self.adapters[0].server_side_emit("x", [1, {"a": "ü"}])
+        calling = self.adapters[0].server_side_call("y", [])
+        self.settle()
+        heard = [server.server_events for server in self.servers]
+        self.assertEqual(heard, [[], [("x", [1, {"a": "ü"}]), ("y", [])], heard[1]])
+        gathered = self.successResultOf(calling)
+        self.assertEqual(sorted(gathered), [f"{one.uid} heard" for one in self.servers[1:]])
+        self.assertEqual((gathered.missing, self.clock.getDelayedCalls()), (0, []))
+
+    def silence(self, number: int) -> None:
+        """Let a server be counted and say nothing."""
+        self.servers[number].adapter.received = lambda channel, data: None
+
+    def test_silent_server(self) -> None:
+        """What the others gave is given, and how many are missing, when time is up."""
+        self.silence(2)
+        fetching = self.adapters[0].fetch_sockets(EVERYONE)
+        calling = self.adapters[0].server_side_call("y", [])
+        self.settle()
+        self.clock.advance(4.9)
+        self.assertNoResult(fetching)
+        self.clock.advance(0.1)
+        found = self.successResultOf(fetching)
+        self.assertEqual(([facts.id for facts in found], found.missing), (["id1", "id2"], 1))
+        heard = self.successResultOf(calling)
+        self.assertEqual((heard, heard.missing), ([f"{self.servers[1].uid} heard"], 1))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_silent_server_when_clients_are_asked(self) -> None:
+        """It stands among the missing; whom it should have asked nobody knows."""
+        self.silence(2)
+        answers = self.ask(timeout=3.0)
+        self.answer(1, 2)
+        self.assertEqual(answers, [])
+        self.clock.advance(3)
+        self.assertEqual(answers[0].answers, ["of 1", "of 2"])
+        (missing,) = answers[0].missing
+        self.assertEqual(missing[0], "?")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_bus(self) -> None:
+        """Without it our own clients get everything, and those of others are missing."""
+        self.servers[0].bus.is_up = False
+        self.assertEqual(self.tell(EVERYONE), [1])
+        answers = self.ask()
+        self.answer(1)
+        self.assertEqual(answers[0].answers, ["of 1"])
+        self.assertEqual(answers[0].missing[0][0], "?")
+        self.people[0].take()
+        found = self.successResultOf(self.adapters[0].fetch_sockets(EVERYONE))
+        self.assertEqual(([facts.id for facts in found], found.missing), (["id1"], 1))
+        self.adapters[0].add_sockets(EVERYONE, ["a"])
+        self.assertEqual(self.tell(Target(frozenset({"a"}))), [1])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_give_up(self) -> None:
+        """A server that stops waits for nobody, neither for itself nor for others."""
+        fetching = self.adapters[0].fetch_sockets(EVERYONE)
+        self.ask(timeout=3.0)
+        for server in self.servers:
+            server.adapter.give_up()
+        self.assertEqual(self.successResultOf(fetching).missing, 0)
+        self.clock.advance(3)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.people[3].forgotten, [1])
+
+    def test_namespaces_apart(self) -> None:
+        """What is for one comes to no other, whatever they are called."""
+        others = [
+            Server(self.exchange, name=name, clock=self.clock)
+            for name in ("/", "/cha", "/chat2", "/chat/room", "/*", "/c?at", "/ch[a]t")
+        ]
+        strangers = []
+        for server in others:
+            strangers.append(Someone("id1"))
+            server.adapter.add(strangers[-1])
+            server.adapter.join(strangers[-1], "room")
+        self.assertEqual(self.tell(EVERYONE), [1, 2, 3, 4])
+        self.assertEqual(self.tell(Target(ROOM)), [1, 2])
+        self.assertEqual([one.got for one in strangers], [[]] * len(others))
+        others[4].adapter.broadcast(self.parser.event("x", []), EVERYONE)
+        self.settle()
+        self.assertEqual([len(one.got) for one in strangers], [0, 0, 0, 0, 1, 0, 0])
+
+    def test_closed(self) -> None:
+        """A namespace that has gone hears nothing."""
+        self.adapters[1].close()
+        self.assertEqual(self.tell(EVERYONE), [1, 3, 4])
+
+
+class RecoveringPubSubTests(PubSubTests):
+    """Three processes, whose clients may come back to the one where they were."""
+
+    extra = 1
+
+    def make_adapters(self):
+        self.exchange = Exchange()
+        self.servers = [
+            Server(
+                self.exchange, RecoveringAdapter(self.clock, RecoveryOptions(), f"e{n}"),
+                clock=self.clock,
+            )
+            for n in range(3)
+        ]  # fmt: skip
+        adapters = [server.adapter for server in self.servers]
+        return [*adapters, adapters[2]]
+
+    def test_missed(self) -> None:
+        """Who is away gets what others have sent, stamped by the server that it was at."""
+        local = self.servers[2].local
+        local.save("pid", self.people[2], identity=(None, None), data={}, since=0)
+        self.adapters[2].remove(self.people[2])
+        self.assertEqual(self.tell(Target(OTHER), "missed"), [2])
+        self.assertEqual(self.tell(Target(ROOM), "for others"), [1, 2])
+        restored = local.restore("pid", None, (None, None))
+        self.assertEqual([m.event for m in restored.missed], [("x", ("missed", "e2-1"))])
