@@ -150,9 +150,7 @@ class Namespace:
         )
         self.recovery = self._make_recovery(host)
         self.server_listeners = ServerListeners(name)
-        local = (
-            LocalAdapter(host.presence.left_room) if self.recovery is None else self.recovery
-        )
+        local = LocalAdapter(host.presence.left_room) if self.recovery is None else self.recovery
         self.adapter = host.make_adapter(self, local)
         self.operator = NamespaceOperator(self)
         self.guards = tuple(handler_class.guards)
