@@ -271,6 +271,10 @@ class AckTimeout(MojoError, TimeoutError):
     """The client did not acknowledge an event in the seconds allowed."""
 
 
+class RedisUnavailable(MojoError):
+    """Redis does not answer, or refuses a command."""
+
+
 class HTTPError(MojoError):
     """
     Raised in a request handler to answer with an error status.

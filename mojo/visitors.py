@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from mojo.credential import Credential
-from mojo.sessions.cookies import VisitorCookies, session_key, user_key
+from mojo.sessions.cookies import VisitorCookies, session_key
 from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.stores import Sender, sender_of
 from mojo.socketio.server import SocketServer
 from mojo.socketio.threads import run_in_reactor
+from mojo.users import user_key
 
 #: What ``on_logout`` is told when a user or a session was revoked.
 REVOKED = "revoked"

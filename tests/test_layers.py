@@ -44,6 +44,7 @@ FLOORS = (
         "mojo.patience",
         "mojo.visitors",
         "mojo.stats",
+        "mojo.emitter",
         "mojo.warm_up",
         "mojo.socket_handlers",
         "mojo",
@@ -165,7 +166,13 @@ class LayerTests(SynchronousTestCase):
         importers = {name for name in self.importers("mojo.redis") if "mojo.redis" not in name}
         self.assertEqual(
             importers,
-            {"mojo.sessions.redis_store", "mojo.cluster.redis_bus", "mojo.cluster.node"},
+            {
+                "mojo.sessions.redis_store",
+                "mojo.cluster.redis_bus",
+                "mojo.cluster.url",
+                "mojo.emitter.blocking",
+                "mojo.emitter.deferred",
+            },
         )
         self.assertEqual(self.importers("mojo.sessions.redis_store"), {"mojo.parts"})
         # parts.py has it in a function, and for the type checker.
@@ -211,7 +218,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.parser", "mojo.socketio.json_parser",
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
             "mojo.socketio.msgpack_values", "mojo.cluster.names", "mojo.cluster.wire",
-            "mojo.redis.resp", "mojo.redis.address",
+            "mojo.cluster.url", "mojo.redis.resp", "mojo.redis.address",
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.roster", "mojo.socketio.event",
             "mojo.sessions.signer",

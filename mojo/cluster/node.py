@@ -13,15 +13,10 @@ from twisted.logger import Logger
 from mojo.cluster.pubsub import PubSubAdapter
 from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.stats import ClusterStats
-from mojo.cluster.wire import PREFIX
-from mojo.errors import SettingsError
-from mojo.redis.address import RedisAddress
+from mojo.cluster.url import read_url
 from mojo.socketio.adapter import Carried, LocalAdapter
 
 _log = Logger()
-
-#: What may be in the query of the setting's URL.
-OPTIONS = ("adapter", "prefix")
 
 
 class ClusterNode(Service):
@@ -29,8 +24,7 @@ class ClusterNode(Service):
     A server that is one of many.
 
     Args:
-        url: where the Redis is.  Its query may have ``adapter=pubsub``, which is the format
-            and the default, and ``prefix``, what the channels of this cluster begin with.
+        url: see `mojo.cluster.url`.
         reactor: makes connections and tells the time.
         new_id: makes the server's id, and those of requests.
         max_message: most bytes of a message.
@@ -40,7 +34,7 @@ class ClusterNode(Service):
 
     Attributes:
         uid: what it calls itself to the others.
-        prefix: see above.
+        prefix: what the channels of the cluster begin with.
         bus: what carries messages.
         stats: what is counted.
     """
@@ -54,12 +48,8 @@ class ClusterNode(Service):
         max_message: int,
         random: Callable[[], float] = random,
     ) -> None:
-        address = RedisAddress(url, "REDIS", OPTIONS)
-        adapter = address.options.get("adapter", "pubsub")
-        if adapter != "pubsub":
-            raise SettingsError([f"REDIS has adapter={adapter!r}; known is 'pubsub'"])
+        address, self.prefix = read_url(url, "REDIS")
         self.uid = new_id()
-        self.prefix = address.options.get("prefix", PREFIX)
         self.new_id = new_id
         self.stats = ClusterStats()
         self.bus = RedisBus(address, reactor, self.stats, max_message=max_message, random=random)

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ConnectionHandler, RedisError, RedisFactory, RedisProtocol
 
-from mojo.errors import MojoError
+from mojo.errors import RedisUnavailable
 from mojo.redis.address import RedisAddress
 from mojo.redis.endpoints import TIMEOUT, endpoint_of
 
@@ -26,10 +26,6 @@ _log = Logger()
 
 #: Seconds between two tries to connect, at most.
 MAX_DELAY = 2.0
-
-
-class RedisUnavailable(MojoError):
-    """Redis does not answer, or refuses a command."""
 
 
 class _WatchedEndpoint:

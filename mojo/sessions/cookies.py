@@ -240,22 +240,6 @@ class VisitorCookies:
         return not opened.current or self._now() - opened.sealed > max_age / 2
 
 
-def user_key(user_id: object) -> str:
-    """
-    Give the text that stands for a user id: ids may be numbers, keys are text.
-
-    Raises:
-        TypeError: it is neither text nor a whole number.
-        ValueError: it is empty.
-    """
-    if isinstance(user_id, bool) or not isinstance(user_id, str | int):
-        raise TypeError(f"a user id is a str or an int, not {type(user_id).__name__}")
-    key = str(user_id)
-    if not key:
-        raise ValueError("a user id cannot be empty")
-    return key
-
-
 def session_key(session_id: object) -> str:
     """
     Give a session's id, if it can be one.

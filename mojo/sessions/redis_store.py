@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from mojo.errors import SessionMoved, SessionUnavailable
+from mojo.errors import RedisUnavailable, SessionMoved, SessionUnavailable
 from mojo.redis.address import RedisAddress
-from mojo.redis.link import RedisLink, RedisUnavailable
+from mojo.redis.link import RedisLink
 from mojo.sessions.stores import MOVED_SECONDS, Carrier, Stored
 
 _MOVED = "moved"

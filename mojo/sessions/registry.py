@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from mojo.sessions.cookies import user_key
 from mojo.sessions.online import OnlineUsers
 from mojo.socketio.adapter import Target
 from mojo.socketio.connection import Connection
@@ -21,6 +20,7 @@ from mojo.socketio.places import Identity
 from mojo.socketio.presence import PresenceBoard
 from mojo.socketio.rooms import Room
 from mojo.socketio.stats import SocketStats
+from mojo.users import user_key
 
 
 class Presence(BroadcastOperator):

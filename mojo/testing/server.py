@@ -22,7 +22,7 @@ from mojo.draining import GOODBYE_SECONDS
 from mojo.project.app import App
 from mojo.project.loader import load_project
 from mojo.service import SAVE_SECONDS, MojoService
-from mojo.sessions.cookies import LOGGED_IN, SESSION_ID, user_key
+from mojo.sessions.cookies import LOGGED_IN, SESSION_ID
 from mojo.settings import read_settings
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
@@ -32,6 +32,7 @@ from mojo.testing.client import Link, TestClient
 from mojo.testing.engine import CLIENTS
 from mojo.testing.noticed import Noticed
 from mojo.testing.wire import ADDRESS
+from mojo.users import user_key
 
 #: The seconds since the epoch at which a server's clock begins: 14 November 2023.
 EPOCH = 1_700_000_000.0

@@ -21,8 +21,8 @@ from mojo.calls import settled
 from mojo.credential import Credential
 from mojo.errors import HTTPError
 from mojo.guards import Guard
-from mojo.sessions.cookies import LOGGED_IN, user_key
-from mojo.users import LoadedUser
+from mojo.sessions.cookies import LOGGED_IN
+from mojo.users import LoadedUser, user_key
 from mojo.web import csrf
 from mojo.web.host import Host
 from mojo.web.session import SessionMethods

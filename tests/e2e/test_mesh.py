@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server
+from mojo.emitter import TwistedEmitter
+from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_python, start_server
 from tests.redis_server import NO_REDIS, RedisServer
 
 MESH = HERE / "mesh"
@@ -88,6 +90,29 @@ class MeshTests(MeshTestCase):
 
     async def test_emitter(self) -> None:
         await self.scenario("emitter", str(self.redis.socket))
+
+    async def test_python_emitter(self) -> None:
+        """A program that is no server, and Mojo's and Node's clients."""
+        client = start(NODE, HERE / "js" / "run.mjs", "mesh.python", *self.bases)
+        await client.wait_for("EMIT")
+        code = (
+            "import sys; from mojo.emitter import Emitter\n"
+            "with Emitter(sys.argv[1]) as emitter:\n"
+            "    mesh = emitter.app('Mesh')\n"
+            "    mesh.emit('all', bytes([0, 255]), {'a': ['ü', None]})\n"
+            "    mesh.to('room').emit('room')\n"
+            "    mesh.except_('room').emit('others')\n"
+            "    mesh.to('room').sockets_join('joined')\n"
+            "    mesh.server_side_emit('hello', 'of Python')\n"
+            "    mesh.to('joined').emit('joined')\n"
+            "    mesh.emit('last')\n"
+        )
+        await self.succeed(start_python("-c", code, self.redis.url))
+        await client.wait_for("DISCONNECT")
+        emitter = TwistedEmitter(self.redis.url, reactor)
+        await emitter.app("Mesh").to("room").disconnect_sockets(close=True)
+        await emitter.close()
+        await self.succeed(client)
 
 
 class OtherClientTests(MeshTestCase):

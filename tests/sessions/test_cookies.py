@@ -3,8 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.handshake import ANONYMOUS, Identity
-from mojo.sessions.cookies import CookieAges, VisitorCookies, new_session_id, user_key
+from mojo.sessions.cookies import CookieAges, VisitorCookies, new_session_id
 from mojo.sessions.signer import Signer
+from mojo.users import user_key
 
 SECRET = "correct horse battery staple 0123456789"
 

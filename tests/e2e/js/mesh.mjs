@@ -252,3 +252,27 @@ export async function reached(...bases) {
   }
   process.stdin.unref();
 }
+
+// What mojo.emitter sends, which test_mesh.py says: see there.
+export async function python(...bases) {
+  const sockets = await clients(bases);
+  await sockets[1].emitWithAck("enter", "room");
+  await sockets[3].emitWithAck("enter", "room");
+  console.log("EMIT");
+  const got = (name) => sockets.filter((one) => one.log.some(([n]) => n === name)).map((one) => one.tag);
+  await until(() => got("last").length === sockets.length, () => got("last"));
+  for (const socket of sockets) {
+    const [, bytes, value] = socket.log.find(([name]) => name === "all");
+    assert.deepEqual([[...bytes], value], [[0, 255], { a: ["ü", null] }]);
+  }
+  assert.deepEqual(got("room"), [sockets[1].tag, sockets[3].tag]);
+  assert.deepEqual(got("others"), all(sockets).filter((tag) => tag !== sockets[1].tag && tag !== sockets[3].tag));
+  assert.deepEqual(got("joined"), got("room"));
+  for (const socket of sockets) {
+    await until(async () => (await socket.emitWithAck("what_was_heard")).flat().includes("of Python"),
+      () => socket.tag);
+  }
+  console.log("DISCONNECT");
+  await until(() => !sockets[1].connected && !sockets[3].connected, () => "they are still here");
+  assert.equal(sockets.filter((socket) => socket.connected).length, sockets.length - 2);
+}

@@ -1,0 +1,127 @@
+"""An emitter for Twisted's programs that are no server of the cluster."""
+
+from __future__ import annotations
+
+from collections import deque
+from random import random
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IDelayedCall
+
+from mojo.cluster.url import read_url
+from mojo.emitter.operator import EmitterOperator
+from mojo.errors import RedisUnavailable
+from mojo.redis.connection import RedisConnection
+from mojo.redis.resp import RespError
+from mojo.socketio.encoders import Encoder
+
+#: The most that waits for a connection.
+MAX_WAITING = 1000
+# Redis answers a PUBLISH with a number.
+_MAX_REPLY = 65_536
+
+_Result = Deferred[int]
+
+
+class TwistedEmitter(EmitterOperator[Deferred[int]]):
+    """
+    Sends to the clients of a cluster; see `EmitterOperator`.  Its words give Deferreds.
+
+    It connects when it is first used, and again when the connection goes.
+
+    Args:
+        url: as the servers' ``REDIS``.
+        reactor: the reactor.
+        encoder: makes something that can be sent of what cannot, as theirs does.
+        timeout: seconds to wait for Redis, at most.
+    Raises:
+        SettingsError: it is no URL of a Redis.
+    """
+
+    def __init__(
+        self, url: str, reactor: Any, *, encoder: Encoder | None = None, timeout: float = 5.0
+    ) -> None:
+        self._address, prefix = read_url(url, "the emitter's URL")
+        self._reactor = reactor
+        self._timeout = timeout
+        self._is_started = False
+        self._waiting: deque[tuple[bytes, bytes, _Result]] = deque()
+        self._asked: dict[_Result, IDelayedCall] = {}
+        self._why = "not connected"
+        self._connection = RedisConnection(
+            self._address, reactor, self, name="mojo-emitter", max_message=_MAX_REPLY, random=random
+        )
+        super().__init__(self._send, prefix, encoder)
+
+    def close(self) -> Deferred[None]:
+        """Let the connection go, when what was sent has left."""
+        self._is_started = False
+        gone = self._connection.stop()
+        self._give_up("closed")
+        return gone
+
+    def _send(self, channel: bytes, data: bytes) -> _Result:
+        if len(self._waiting) >= MAX_WAITING:
+            return fail(RedisUnavailable(f"{self._address}: {MAX_WAITING} messages wait already"))
+        if not self._is_started:
+            self._is_started = True
+            self._connection.start()
+        result: _Result = Deferred()
+        self._asked[result] = self._reactor.callLater(self._timeout, self._late, result)
+        if self._connection.is_up:
+            self._publish_now(channel, data, result)
+        else:
+            self._waiting.append((channel, data, result))
+        return result
+
+    def _publish_now(self, channel: bytes, data: bytes, result: _Result) -> None:
+        def answered(reply: Any) -> None:
+            if isinstance(reply, RespError):
+                self._settle(result, RedisUnavailable(f"{self._address}: {reply}"))
+            else:
+                self._settle(result, reply)
+
+        self._connection.send("PUBLISH", channel, data, answered=answered)
+
+    def _settle(self, result: _Result, value: Any) -> None:
+        timer = self._asked.pop(result, None)
+        if timer is not None:
+            if timer.active():
+                timer.cancel()
+            (result.errback if isinstance(value, Exception) else result.callback)(value)
+
+    def _late(self, result: _Result) -> None:
+        self._waiting = deque(entry for entry in self._waiting if entry[2] is not result)
+        self._settle(result, RedisUnavailable(f"{self._address}: {self._why}"))
+
+    def _give_up(self, why: str) -> None:
+        self._waiting.clear()
+        for result in list(self._asked):
+            self._settle(result, RedisUnavailable(f"{self._address}: {why}"))
+
+    # -- from the connection ----------------------------------------------------
+
+    def connected(self, connection: RedisConnection) -> None:
+        """Send what has waited."""
+        self._why = "no answer"
+        waiting, self._waiting = self._waiting, deque()
+        for channel, data, result in waiting:
+            if result in self._asked:
+                self._publish_now(channel, data, result)
+
+    def lost(self, connection: RedisConnection, why: str) -> None:
+        """Tell those whose message was under way; those who wait go on waiting."""
+        self._why = why
+        waiting = {result for _, _, result in self._waiting}
+        for result in [result for result in self._asked if result not in waiting]:
+            self._settle(result, RedisUnavailable(f"{self._address}: {why}"))
+
+    def pushed(self, message: list[Any]) -> None:
+        """Nothing is listened to."""
+
+    def refused(self, error: RespError) -> None:
+        """Everything is waited for."""
+
+    def flows(self, connection: RedisConnection) -> None:
+        """Who waits for each Deferred sends no faster than Redis takes it."""
