@@ -174,7 +174,7 @@ class RecoveringAdapter(LocalAdapter):
 
     def concerns(self, room: Room) -> bool:
         """Tell whether anybody here may get what is sent to a room, or who may come back."""
-        return bool(self._places) or super().concerns(room)
+        return self.waits or super().concerns(room)
 
     # -- what is sent -----------------------------------------------------------
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo.socketio.acks import AckCollector
 from mojo.socketio.adapter import EVERYONE, LocalAdapter, Target
 from mojo.socketio.json_parser import JsonParser
-from mojo.socketio.recovery import RecoveringAdapter, RecoveryOptions
+from mojo.socketio.recovery import Identity, RecoveringAdapter, RecoveryOptions
 from tests.cluster.memory_bus import Exchange, Server, Someone
 
 ROOM, OTHER = frozenset({"room"}), frozenset({"other"})
@@ -391,9 +391,9 @@ class RecoveringPubSubTests(PubSubTests):
     def test_missed(self) -> None:
         """Who is away gets what others have sent, stamped by the server that it was at."""
         local = self.servers[2].local
-        local.save("pid", self.people[2], identity=(None, None), data={}, since=0)
+        local.save("pid", self.people[2], identity=Identity(None, None), data={}, since=0)
         self.adapters[2].remove(self.people[2])
         self.assertEqual(self.tell(Target(OTHER), "missed"), [2])
         self.assertEqual(self.tell(Target(ROOM), "for others"), [1, 2])
-        restored = local.restore("pid", None, (None, None))
+        restored = local.restore("pid", None, Identity(None, None))
         self.assertEqual([m.event for m in restored.missed], [("x", ("missed", "e2-1"))])
