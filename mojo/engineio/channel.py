@@ -22,7 +22,7 @@ from twisted.web.http import HTTPChannel
 
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.exchange import Mount
-from mojo.engineio.plain import KnownHead, read_plain
+from mojo.engineio.plain import KnownRequest, read_plain
 from mojo.engineio.plain_exchange import PlainExchange
 from mojo.engineio.proxies import address_of
 from mojo.engineio.request import log_refusal
@@ -95,7 +95,7 @@ class EngineChannel(HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: list[KnownHead] = []
+        self._known: list[KnownRequest] = []
         self._reading: Reading | None = None
         self._ahead: list[bytes] = []
 
@@ -135,7 +135,7 @@ class EngineChannel(HTTPChannel):
             self._between = False
             request = read_plain(data, self.site, self._known)
             if request is not None:
-                mount = request.head.mount
+                mount = request.known.mount
                 if self._is_regular and self._reading is None:
                     self._reading = mount.read_for(self.transport, self)
                 self._is_regular = True

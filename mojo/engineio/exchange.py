@@ -74,13 +74,19 @@ class Exchange(Upload, Protocol):
         transport_address: the address of the other end of the connection.
     """
 
-    method: bytes
-    uri: bytes
     version: bytes
     fields: AnswerFields
     over: bool
     when_over: Callable[[Exchange, bool], None] | None
     upload_announced: bool
+
+    @property
+    def method(self) -> bytes:
+        """See above."""
+
+    @property
+    def uri(self) -> bytes:
+        """See above."""
 
     @property
     def channel(self) -> Any:

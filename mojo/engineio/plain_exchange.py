@@ -64,14 +64,12 @@ class PlainExchange:
 
     __slots__ = (
         "_body",
-        "_head",
-        "_terms",
+        "_data",
+        "_known",
         "channel",
         "fields",
-        "method",
         "over",
         "upload_announced",
-        "uri",
         "when_over",
     )
 
@@ -79,11 +77,21 @@ class PlainExchange:
 
     def __init__(self, host: PlainHost, request: PlainRequest) -> None:
         self.channel = host
-        self.method, self.uri, self._head, self._body, self._terms = request
+        self._known, self._data, self._body = request
         self.fields: AnswerFields = NO_FIELDS
         self.over = False
         self.when_over: Callable[[Exchange, bool], None] | None = None
         self.upload_announced = False
+
+    @property
+    def method(self) -> bytes:
+        """See `Exchange`."""
+        return self._known.method
+
+    @property
+    def uri(self) -> bytes:
+        """See `Exchange`."""
+        return self._data.split(b" ", 2)[1]
 
     @property
     def transport_address(self) -> str:
@@ -92,40 +100,40 @@ class PlainExchange:
 
     @property
     def terms(self) -> Terms:
-        """See `Exchange`."""
-        if self._terms is None:
-            self._terms = read_terms(self.uri)
-        return self._terms
+        """See `Exchange`; they do not depend on what differs between known requests."""
+        terms = self._known.terms
+        if terms is None:
+            terms = self._known.terms = read_terms(self.uri)
+        return terms
 
     @property
     def found(self) -> Found | None:
         """See `Upload`."""
-        return self._head.found
+        return self._known.found
 
     @found.setter
     def found(self, found: Found | None) -> None:
-        if self._head.terms is not None:
-            self._head.found = found
+        self._known.found = found
 
     @property
     def closes(self) -> bool:
         """Whether the connection ends with the answer."""
-        return self._head.closes
+        return self._known.closes
 
     def read_head(self) -> Fields:
         """See `Exchange`."""
-        return self._head.fields or read_fields(self._head.lines)
+        return self._known.fields or read_fields(self._known.lines)
 
     def asker(self, judge: Judge) -> Asker:
         """See `Exchange`; found once for each head of a connection."""
-        asker = self._head.asker
+        known = self._known
+        asker = known.asker
         if asker is None:
-            head = self._head
             channel = self.channel
-            asker = judge(head.lines, self.read_head(), channel.transport_address, channel.secure)
-            head.asker = asker
+            address = channel.transport_address
+            asker = known.asker = judge(known.lines, self.read_head(), address, channel.secure)
             if not asker.is_upgrade:
-                head.fields = None
+                known.fields = None
         return asker
 
     def read_body(self, limit: int) -> bytes:
@@ -140,7 +148,7 @@ class PlainExchange:
             self.channel.transport,
             b"%b%b%b%d\r\n\r\n%b"
             % (
-                (_CLOSING_LINES if self._head.closes else _STATUS_LINES)[status],
+                (_CLOSING_LINES if self._known.closes else _STATUS_LINES)[status],
                 self.channel.stamp,
                 self.fields.wire_with(content_type, coding),
                 len(body),
@@ -158,7 +166,7 @@ class PlainExchange:
             RemoteError: the request is refused, and the connection shall end.
         """
         if self._body:
-            ended = self._head.mount.upload_begins(self)
+            ended = self._known.mount.upload_begins(self)
             if ended is not None:
                 self.upload_announced = True
                 self.when_over = lambda exchange, broke_off: ended()

@@ -79,11 +79,13 @@ class EngineResource(Resource):
         asker: Asker | None = None
         terms: Terms | None = None
         try:
-            asker = exchange.asker(self._askers.judge)
-            terms = exchange.terms
             found = exchange.found
-            if found is None or not found.holds:
+            if found is not None and found.holds:
+                asker, terms = found.asker, found.terms
+            else:
                 found = None
+                asker = exchange.asker(self._askers.judge)
+                terms = exchange.terms
                 asker = self._page_of(asker, terms)
                 asker.check_origin()
             exchange.fields = asker.answer_fields

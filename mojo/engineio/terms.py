@@ -14,16 +14,14 @@ from mojo.engineio.handshake import read_query
 from mojo.engineio.head import single
 
 _CACHE_BUSTER = rb"(?:&t=[0-9A-Za-z_.~-]*)?"
-#: The usual query, for larger patterns; its groups are the transport and the session's id.  No
-#: field that is read can come twice in it.  The official client's ``t``, which only defeats
-#: caches, comes before the id, which it learns with the first answer; others write it last.
-USUAL_QUERY = (
-    rb"EIO=4&transport=(polling|websocket)"
+# No field that is read can come twice in it.  The official client's ``t``, which only defeats
+# caches, comes before the id, which it learns with the first answer; others write it last.
+_USUAL = re.compile(
+    rb"[!->@-~]+\?EIO=4&transport=(polling|websocket)"
     + _CACHE_BUSTER
     + rb"(?:&sid=([0-9A-Za-z_.~-]+))?"
     + _CACHE_BUSTER
 )
-_USUAL = re.compile(rb"[!->@-~]+\?" + USUAL_QUERY)
 
 
 class Terms(NamedTuple):
@@ -54,7 +52,8 @@ def read_terms(uri: bytes) -> Terms:
     """
     usual = _USUAL.fullmatch(uri)
     if usual is not None:
-        return usual_terms(*usual.groups())
+        transport, sid = usual.groups()
+        return Terms(transport.decode("ascii"), None if sid is None else sid.decode("ascii"), "4")
     query = read_query(uri)
     return Terms(
         single(query, "transport"),
@@ -63,8 +62,3 @@ def read_terms(uri: bytes) -> Terms:
         single(query, "j"),
         single(query, "b64"),
     )
-
-
-def usual_terms(transport: bytes, sid: bytes | None) -> Terms:
-    """Give what the groups of a `USUAL_QUERY` say."""
-    return Terms(transport.decode("ascii"), None if sid is None else sid.decode("ascii"), "4")

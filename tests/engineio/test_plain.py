@@ -11,6 +11,7 @@ from twisted.web.server import Site
 from mojo.engineio import EngineSite
 from mojo.engineio.handshake import Identity
 from mojo.engineio.plain import read_plain
+from mojo.engineio.plain_exchange import PlainExchange
 from mojo.engineio.ports import CloseReason
 from mojo.testing.frames import TEXT, UPGRADE_HEADERS, WebSocketWire, client_frame, parse_frames
 from mojo.testing.http import http_request
@@ -51,7 +52,8 @@ class ReadingTests(SynchronousTestCase):
         known: list = []
         for method, body in (("GET", b""), ("POST", b"4a"), ("POST", b"")):
             request = read_plain(raw(method, POLLING, body=body), PlainPaths(), known)
-            self.assertEqual(request[:2], (method.encode(), POLLING.encode()))
+            exchange = PlainExchange(None, request)
+            self.assertEqual((exchange.method, exchange.uri), (method.encode(), POLLING.encode()))
             self.assertEqual(request.body, body)
 
     def test_without_headers(self) -> None:
@@ -106,6 +108,69 @@ class ReadingTests(SynchronousTestCase):
             )
         ):
             self.assertIsNone(self.read(data), f"{number}: {data!r}")
+
+    def test_stamps(self) -> None:
+        """Wherever a client writes its ``t``, and whatever else it says, its next is known."""
+        for query in (
+            "EIO=4&transport=polling&t=%s&sid=eid1",
+            "EIO=4&transport=polling&sid=eid1&t=%s",
+            "t=%s&EIO=4&transport=polling",
+            "token=a%%20b&EIO=4&transport=polling&t=%s&sid=eid1",
+            "EIO=4&t=%s&t=last",
+            "EIO=4&transport=polling",
+        ):
+            for method, body in (("GET", b""), ("POST", b"4a")):
+                known: list = []
+                for stamp in ("P0x_-", "~.9", "Z" * 64):
+                    uri = "/engine.io/?" + (query % stamp if "%s" in query else query)
+                    request = read_plain(raw(method, uri, body=body), PlainPaths(), known)
+                    exchange = PlainExchange(None, request)
+                    self.assertEqual(exchange.uri, uri.encode())
+                    self.assertEqual(exchange.method, method.encode())
+                    self.assertEqual(exchange.read_body(10), body)
+                self.assertEqual(len(known), 1, query)
+
+    def test_what_a_stamp_is_not(self) -> None:
+        """Nothing else may stand there, or another client's terms would be taken for it."""
+        known: list = []
+        first = read_plain(raw("GET", POLLING + "&t=abc&sid=eid1"), PlainPaths(), known)
+        self.assertEqual(PlainExchange(None, first).terms.sid, "eid1")
+        for query, sid in (
+            ("&t=abc&sid=eid2", "eid2"),
+            ("&t=a%62c&sid=eid1", "eid1"),
+            ("&t=&sid=eid1", "eid1"),
+            ("&t=" + "Z" * 65 + "&sid=eid1", "eid1"),
+            ("&t=abc", None),
+            ("&t=abc&x=1&sid=eid3&sid2=", "eid3"),
+        ):
+            request = read_plain(raw("GET", POLLING + query), PlainPaths(), known)
+            self.assertIsNot(request.known, first.known, query)
+            self.assertEqual(PlainExchange(None, request).terms.sid, sid, query)
+        self.assertIsNone(read_plain(raw("GET", POLLING + "&t=a c&sid=eid1"), PlainPaths(), known))
+
+    def test_known_is_still_checked(self) -> None:
+        """Its length, its end and its method, however often it came before."""
+        known: list = []
+        post = raw("POST", POLLING, body=b"4a")
+        for data in (post, raw("GET", POLLING)):
+            self.assertIsNotNone(read_plain(data, PlainPaths(), known))
+        for data in (
+            post[:-1],
+            post + b"x",
+            post.replace(b"Length: 2", b"Length: 1"),
+            post.replace(b"Length: 2", b"Length: 000000002"),
+            post.replace(b"Length: 2", b"Length: -2"),
+            post.replace(b"Length: 2", b"Length: "),
+            post.replace(b"Length: 2", b"Length: 2 "),
+            post.replace(b"Length: 2", b"Length: \xb2"),
+            raw("POST", POLLING, body=b"x" * 1001),
+            raw("GET", POLLING) + b"4a",
+            raw("GET", POLLING)[:-1],
+            post.replace(b"/engine.io/", b"/elsewhere/"),
+            raw("GET", POLLING).replace(b"GET", b"PUT"),
+        ):
+            self.assertIsNone(read_plain(data, PlainPaths(), known), data)
+        self.assertEqual(len(known), 2)
 
     def test_memory_is_bounded(self) -> None:
         """A client that never repeats itself is remembered no more than others."""
