@@ -224,7 +224,7 @@ class PageTests(SynchronousTestCase):
             self.assertRaises(SettingsError, make_service, load_user=value)
         for value in (5, "load"):
             self.assertRaises(SettingsError, Settings, load_user=value)
-        self.assertTrue(make_service(load_user="mojo.sessions.cookies.user_key").users.are_loaded)
+        self.assertTrue(make_service(load_user="mojo.users.user_key").users.are_loaded)
 
 
 class PasswordPageTests(SynchronousTestCase):
