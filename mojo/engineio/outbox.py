@@ -110,23 +110,24 @@ class Outbox:
     def hand_over(self, transport: Transport) -> None:
         """Give a transport packets until it has enough."""
         if self._handing_over:
-            return  # what answers a GET may bring the next one, before `_take`
+            return  # what answers a GET may bring the next one, before it is known what it took
+        packets = self.packets
         self._handing_over = True
         try:
-            while self.packets and transport.writable:
-                self._take(transport.write(self.packets))
+            while packets:
+                count = transport.write(packets)
+                if not count:
+                    break
+                self._stats.packets_sent += count
+                if count == len(packets):
+                    packets.clear()
+                    self.size = self._begun = 0
+                else:
+                    self._begun = packets[count - 1].followers
+                    self.size -= sum(map(size_of, packets[:count]))
+                    del packets[:count]
         finally:
             self._handing_over = False
-
-    def _take(self, count: int) -> None:
-        packets = self.packets
-        self._stats.packets_sent += count
-        if count >= len(packets):
-            self.clear()
-        else:
-            self._begun = packets[count - 1].followers
-            self.size -= sum(map(size_of, packets[:count]))
-            del packets[:count]
 
     # -- when too much waits --------------------------------------------------
 

@@ -76,7 +76,7 @@ class Transport(Protocol):
         """Whether the client learns of the end by a close packet (long-polling)."""
 
     def write(self, packets: list[Packet]) -> int:
-        """Send the first of the packets, and say how many."""
+        """Send the first of the packets, and say how many; none while it is not `writable`."""
 
     def close(self, reason: CloseReason) -> None:
         """End the transport; a request or socket still open is answered."""

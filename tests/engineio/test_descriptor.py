@@ -153,8 +153,8 @@ class ReadingTests(DescriptorTestCase):
         """The client closed: what it sent before is read first."""
         self.client.sendall(b"data")
         self.client.close()
-        self.poll()
-        self.poll()
+        while not self.user.lost:
+            self.poll()
         self.assertEqual((self.user.received, self.user.lost), (b"data", [ConnectionDone]))
         self.assertEqual(self.descriptor.socket.fileno(), -1)
 

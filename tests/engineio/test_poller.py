@@ -185,6 +185,22 @@ class BatchTests(PollerTestCase):
             self.assertEqual(sum(user.received == b"data" for user in users), expected)
         self.assertFalse(self.is_ready(0))
 
+    def test_looks_again(self) -> None:
+        """Who goes on because it was answered has no turn of the reactor to wait for."""
+        test = self
+
+        class Answered(User):
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                if data == b"data":
+                    client.sendall(b", more")
+                    test.assertTrue(select.select([descriptor.socket], [], [], 5)[0])
+
+        ((descriptor, user, client),) = self.all_send(Answered())
+        self.poller.doRead()
+        self.assertEqual(user.received, b"data, more")
+        self.assertEqual(self.batches.seen, ["hold", "release"] * 2)
+
     def test_what_a_batch_sends(self) -> None:
         """A batch is told of when it begins and when it has ended."""
         self.all_send(User(), User())

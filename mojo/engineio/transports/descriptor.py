@@ -205,7 +205,7 @@ class Descriptor:
         """Leave in the kernel what the client sends."""
         self._want(self.wanted & ~_IN)
 
-    def _read(self) -> None:
+    def read(self) -> None:
         """Read what the client sent, and hand it on."""
         try:
             data = self.socket.recv(_READ_SIZE)
@@ -222,7 +222,7 @@ class Descriptor:
     def ready(self, events: int) -> None:
         """Do what can be done; see `select.epoll`."""
         if events & _IN & self.wanted:
-            self._read()
+            self.read()
         elif events & _BROKEN and self.wanted:
             # Twisted makes the same difference.
             self.connectionLost(connectionDone if self.wanted & _IN else _LOST)

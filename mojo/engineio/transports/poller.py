@@ -31,6 +31,7 @@ from mojo.engineio.transports.sending import can_send, is_clear
 
 _log = Logger()
 
+_IN: int = getattr(select, "EPOLLIN", 0)
 # Most events of a batch: about 5 ms.
 _MOST_EVENTS = 256
 
@@ -152,21 +153,32 @@ class Poller:
         return "mojo"
 
     def doRead(self) -> None:
-        """Do a batch of what can be done."""
+        """Do what can be done: batches, until there is nothing, or so much was done already."""
+        left = _MOST_EVENTS
+        # To look once more takes 1 µs, and a turn of the reactor 25.  Clients that were answered
+        # a moment ago may have gone on.
+        while left and (events := self._epoll.poll(0, left)):
+            left -= len(events)
+            self._batches.hold()
+            try:
+                self._do(events)
+            finally:
+                self._batches.release()
+
+    def _do(self, events: list[tuple[int, int]]) -> None:
         descriptors = self._descriptors
-        self._batches.hold()
-        try:
-            for fd, events in self._epoll.poll(0, _MOST_EVENTS):
-                descriptor = descriptors.get(fd)
-                if descriptor is None:
-                    continue  # closed in this batch
-                try:
-                    descriptor.ready(events)
-                except BaseException:
-                    # Whatever it is, the reactor would take it for the poller's own end.
-                    _end(descriptor, Failure())
-        finally:
-            self._batches.release()
+        for fd, ready in events:
+            descriptor = descriptors.get(fd)
+            if descriptor is None:
+                continue  # closed in this batch
+            try:
+                if ready == _IN == descriptor.wanted:
+                    descriptor.read()
+                else:
+                    descriptor.ready(ready)
+            except BaseException:
+                # Whatever it is, the reactor would take it for the poller's own end.
+                _end(descriptor, Failure())
 
     def connectionLost(self, reason: Failure) -> None:
         """End every connection: the reactor has stopped."""

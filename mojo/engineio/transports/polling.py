@@ -123,6 +123,8 @@ class PollingTransport:
 
     def write(self, packets: list[Packet]) -> int:
         """Answer the waiting GET; see `Transport`."""
+        if not self.writable:
+            return 0
         exchange, self._get = self._get, None
         assert exchange is not None
         if len(packets) > 1 and packets[-1].type is PacketType.CLOSE:

@@ -113,16 +113,24 @@ class WebSocketTransport(FrameReader):
 
     def write(self, packets: list[Packet]) -> int:
         """Write packets as frames, until it is a chunk or more; see `Transport`."""
-        frames = []
-        size = 0
-        for packet in packets:
-            frame = self._frame(packet)
-            frames.append(frame)
-            size += len(frame)
-            if size >= CHUNK:
-                break
+        outlet = self._outlet
+        # What `writable` says, without the call.
+        if outlet.full or self._lost or not (self._autobahn is None or self._autobahn.open):
+            return 0
+        if len(packets) == 1:
+            frames = [self._frame(packets[0])]
+            size = len(frames[0])
+        else:
+            frames = []
+            size = 0
+            for packet in packets:
+                frame = self._frame(packet)
+                frames.append(frame)
+                size += len(frame)
+                if size >= CHUNK:
+                    break
         self._host.stats.bytes_sent += size
-        self._outlet.send(frames, size)
+        outlet.send(frames, size)
         return len(frames)
 
     def close(self, reason: CloseReason) -> None:
