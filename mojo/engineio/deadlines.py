@@ -26,14 +26,22 @@ class Deadlines(Generic[Waiter]):
         clock: tells the time and wakes us.
         delay: seconds from `start` to `expired`; 0 means that nothing expires.
         expired: called with each waiter whose time is up, after it was removed.
+        slack: seconds that it may be late for those whose time is up soon after another's;
+            they are woken together.
     """
 
     def __init__(
-        self, clock: IReactorTime, delay: float, expired: Callable[[Waiter], None]
+        self,
+        clock: IReactorTime,
+        delay: float,
+        expired: Callable[[Waiter], None],
+        *,
+        slack: float = 0.0,
     ) -> None:
         self._clock = clock
         self._delay = delay
         self._expired = expired
+        self._slack = slack
         self._ends: OrderedDict[Waiter, float] = OrderedDict()
         self._call: IDelayedCall | None = None
 
@@ -88,4 +96,4 @@ class Deadlines(Generic[Waiter]):
         # rather than being cancelled and made anew for every message.
         if self._ends and self._call is None:
             end = next(iter(self._ends.values()))
-            self._call = self._clock.callLater(max(0.0, end - now), self._wake)
+            self._call = self._clock.callLater(max(self._slack, end - now), self._wake)

@@ -23,6 +23,21 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertEqual(self.expired, [("a", 10.0), ("b", 13.0)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_slack(self) -> None:
+        """Who is due less than a second after another may be woken a second after it."""
+        deadlines: Deadlines[str] = Deadlines(
+            self.clock,
+            10.0,
+            lambda waiter: self.expired.append((waiter, self.clock.seconds())),
+            slack=1.0,
+        )
+        for waiter, pause in (("a", 0.25), ("b", 0.25), ("c", 2), ("d", 0)):
+            deadlines.start(waiter)
+            self.clock.advance(pause)
+        self.clock.pump([0.25] * 48)
+        self.assertEqual(self.expired, [("a", 10.0), ("b", 11.0), ("c", 11.0), ("d", 12.5)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_one_timer(self) -> None:
         """A thousand waits are one delayed call."""
         for number in range(1000):

@@ -25,6 +25,17 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(self.log, [("ping", "a", 25.0), ("expired", "a", 45.0)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_pinged_together(self) -> None:
+        """Those who are due within a 256th of the interval are pinged in one go."""
+        self.heartbeat.start("a")
+        for name in ("b", "c"):
+            self.clock.advance(1 / 64)
+            self.heartbeat.start(name)
+        self.clock.advance(25 - 2 / 64)
+        self.assertEqual([name for _, name, _ in self.log], ["a"])
+        self.clock.advance(25 / 256)
+        self.assertEqual([name for _, name, _ in self.log], ["a", "b", "c"])
+
     def test_answers(self) -> None:
         """A pong at 30 s moves the next ping to 55 s."""
         self.heartbeat.start("a")
