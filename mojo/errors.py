@@ -32,6 +32,7 @@ mend::
      AckTimeout                    the client did not acknowledge in time
      HTTPError                     raised *by* a page to answer with a status
       +-- TooManyTries             passwords were tried too often
+      +-- TooManyWaiting           more passwords wait to be hashed than can be
 """
 
 from __future__ import annotations
@@ -320,6 +321,13 @@ class TooManyTries(HTTPError):
     def retry_after(self) -> int:
         """Whole seconds, no fewer than `seconds`."""
         return ceil(self.seconds)
+
+
+class TooManyWaiting(HTTPError):
+    """More passwords wait to be hashed than can be in a while; a page answers 503."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "too many passwords wait to be hashed")
 
 
 def _standard_reason(status: int) -> str:

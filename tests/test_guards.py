@@ -259,6 +259,11 @@ class PasswordPageTests(SynchronousTestCase):
         self.assertEqual(enter("ada", "correct horse").status, 429)
         server.advance(100)
         self.assertEqual(enter("ada", "correct horse").text, "True")
+        # While too many wait it is no try at all.
+        patch = self.patch(passwords, "MAX_WAITING", 0)
+        self.assertEqual([enter("eve").status for _ in range(9)], [503] * 9)
+        patch.restore()
+        self.assertEqual(enter("eve").text, "False")
 
     def test_setting(self) -> None:
         for wrong in ({"account": 0}, {"x": 1}, {"window": 0}, 5):

@@ -16,11 +16,14 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.threads import deferToThread
 
 from mojo.auth import scrypt
+from mojo.errors import TooManyWaiting
 
 #: Fewest characters of a password that is hashed (NIST SP 800-63B).
 MIN_LENGTH = 8
 #: Most hashes that are made at once, at 32 MB each.
 AT_ONCE = 4
+#: Most that wait for that: some ten seconds' worth.
+MAX_WAITING = 200
 
 _turns = DeferredSemaphore(AT_ONCE)
 
@@ -41,6 +44,7 @@ def hash_password(password: str) -> Deferred[str]:
     Raises:
         TypeError: the password is no text.
         ValueError: it is too short, or absurdly long.
+        TooManyWaiting: see `check_room`.
     """
     _check_text("a password", password)
     if len(password) < MIN_LENGTH:
@@ -65,6 +69,7 @@ def check_password(password: str, hashed: str | None) -> Deferred[bool]:
     Raises:
         TypeError: one of them is no text.
         ValueError: ``hashed`` is no hash; it is not in the message.
+        TooManyWaiting: see `check_room`.
     """
     _check_text("a password", password)
     if hashed is not None:
@@ -95,10 +100,23 @@ def needs_rehash(hashed: str) -> bool:
     return made is None or made.parameters != scrypt.CURRENT
 
 
+def check_room() -> None:
+    """
+    Check that one more password can be hashed in a while.
+
+    Raises:
+        TooManyWaiting: it cannot.  Who comes from a thousand addresses, and is so within the
+            limit on tries, would else make everybody else wait for hours.
+    """
+    if len(_turns.waiting) >= MAX_WAITING:
+        raise TooManyWaiting
+
+
 def _check_text(what: str, value: object) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{what} is a str, not {type(value).__name__}")
 
 
 def _in_turn(work: Callable[[], Result]) -> Deferred[Result]:
+    check_room()
     return _turns.run(deferToThread, work)

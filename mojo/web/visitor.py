@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
-from mojo.auth.passwords import check_password
+from mojo.auth.passwords import check_password, check_room
 from mojo.calls import settled
 from mojo.credential import Credential
 from mojo.errors import HTTPError
@@ -117,7 +117,9 @@ class VisitorMethods(SessionMethods):
                 account, which takes as long.
         Raises:
             TooManyTries: it is answered 429, with the seconds to wait.
+            TooManyWaiting: it is answered 503, and is no try.
         """
+        check_room()
         address = self.mojo.proxies.peer(self.request).address
         self.mojo.login_tries.begin(account, address)
         if not await check_password(password, hashed):

@@ -8,6 +8,7 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.auth import check_password, hash_password, needs_rehash, passwords, scrypt
+from mojo.errors import TooManyWaiting
 
 # The example of passlib's documentation, which is another program's hash of "password".
 PASSLIB = "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E"
@@ -115,6 +116,16 @@ class PasswordTests(TestCase):
         self.assertEqual(len(threads), 10)
         self.assertNotIn(get_ident(), threads)
         self.assertLessEqual(max(counts), passwords.AT_ONCE)
+
+    async def test_crowd(self) -> None:
+        """Who comes when as many wait as may is told at once, and those go on."""
+        self.patch(passwords, "MAX_WAITING", 3)
+        self.patch(scrypt, "derive", lambda password, salt: password)
+        crowd = [hash_password("correct horse") for _ in range(passwords.AT_ONCE + 3)]
+        for more in (lambda: hash_password("correct horse"), lambda: check_password("x", None)):
+            self.assertRaises(TooManyWaiting, more)
+        self.assertEqual(await gatherResults(crowd), ["correct horse"] * len(crowd))
+        self.assertEqual(await hash_password("correct horse"), "correct horse")
 
 
 class LimitTests(SynchronousTestCase):
