@@ -54,7 +54,7 @@ class Patience:
 
         Args:
             what: what the log calls it, if it takes longer.
-            work: it; left to itself then, and what it fails with is of no interest.
+            work: it; cancelled then, and what it says to that is of no interest.
             seconds: how long it may take; ``None`` for as long as it likes.
         Raises:
             Exception: whatever it failed with in time.
@@ -73,6 +73,7 @@ class Patience:
             failures[0].raiseException()
         if not work.called:
             _log.warn("{what} took too long to end", what=what)
+            work.cancel()
 
     def _end_wait(self) -> None:
         if self._hurried is not None:

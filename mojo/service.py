@@ -326,7 +326,10 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             await self._patience.allow("saving sessions", sessions, SAVE_SECONDS)
         finally:
             current.unbind(self)
-            await self._patience.allow("a child", super().stopService(), None)
+            # Not the children's own Deferred: if that is cancelled, each of them is blamed.
+            children: Deferred[Any] = Deferred()
+            super().stopService().addBoth(children.callback)
+            await self._patience.allow("a child", children, None)
 
     async def _save_sessions(self) -> None:
         await self._live_sessions.close()

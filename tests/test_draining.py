@@ -21,6 +21,7 @@ WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 class DrainTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = MemoryReactorClock()
+        self.settings: dict = {}
         self.left: list[tuple[str, float]] = []
         self.chat = remembering(
             on_open=lambda handler, request: setattr(handler, "name", request.auth["name"]),
@@ -37,6 +38,7 @@ class DrainTestCase(SynchronousTestCase):
                 drain_seconds=seconds,
                 ready_path="/ready",
                 socket_io=SocketIOSettings(**socket_io),
+                **self.settings,
             ),
             [App(name="Chat", handler=self.chat)],
             endpoints=["tcp:80"],
@@ -63,8 +65,8 @@ class DrainTestCase(SynchronousTestCase):
     def turn(self) -> None:
         self.clock.advance(0)
 
-    def connect(self, name: str, kind=WebSocketClient):
-        client = kind(self, "/socket.io/")
+    def connect(self, name: str, kind=WebSocketClient, **headers: str):
+        client = kind(self, "/socket.io/", headers=headers)
         client.connect("/ChatSocket", {"name": name})
         self.clock.advance(1)
         return client
@@ -109,11 +111,11 @@ class OrderTests(DrainTestCase):
             self.connect(name)
         self.stop()
         numbers = [len(self.left)]
-        for _ in range(3):
-            self.clock.advance(0.02)
+        for _ in range(6):
+            self.clock.advance(0.01)
             numbers.append(len(self.left))
         # Their times are n/128: 0, 0.008, 0.016, 0.023, 0.031, 0.039, 0.047, 0.055.
-        self.assertEqual(numbers, [1, 3, 6, 8])
+        self.assertEqual(numbers, [1, 1, 3, 3, 6, 6, 8])
         self.assertEqual("".join(self.names()), "abcdefgh")
 
     def test_all_at_once(self) -> None:
@@ -300,6 +302,22 @@ class PortTests(DrainTestCase):
         self.assertEqual(self.names(), ["a", "b", "c"])
         self.assertEqual(self.ports, [])
 
+    def test_last_farewell(self) -> None:
+        """The ports do not wait for WebSockets that do not answer theirs."""
+        self.serve(0)
+        client = self.connect("a", PollingClient)
+        self.turn()
+        self.service.emit("news")
+        self.turn()
+        self.connect("b")
+        self.stop()
+        self.assertEqual(len(self.ports), 1)
+        client.received()
+        self.clock.pump([0, 0, 0.02])
+        self.assertTrue(client.closed)
+        self.assertNoResult(self.stopped)
+        self.assertEqual(self.ports, [])
+
     def test_polling_client_that_is_away(self) -> None:
         """One that never comes back keeps them open only as long as the stop lasts."""
         self.serve(0)
@@ -408,11 +426,12 @@ class BoundTests(DrainTestCase):
         self.service.hurry()
         self.clock.pump([0])
         self.successResultOf(self.stopped)
+        self.assertFalse(never.called)  # it was not blamed
 
     def test_hurry(self) -> None:
         """Nobody is waited for any more, neither those in line nor their answers."""
         self.serve(1)
-        sockets = [WebSocketWire(self.site, WEBSOCKET) for _ in range(3)]
+        sockets = [WebSocketWire(self.site, WEBSOCKET) for _ in range(15)]
         self.stop()
         self.clock.advance(0)
         self.service.hurry()
@@ -432,6 +451,28 @@ class BoundTests(DrainTestCase):
         self.clock.pump([0] * 3)
         self.successResultOf(self.stopped)
         self.assertEqual(socket.closed, "aborted")
+
+    def test_hurry_past_a_hook(self) -> None:
+        """The app's hook of a user who is offline has three seconds, and then none."""
+        self.settings["on_user_offline"] = lambda user_id, service: Deferred()
+        self.serve(0)
+        for hurries in (False, True):
+            cookie = f"logged_in={self.service.cookies.seal('logged_in', 'ada')}"
+            client = self.connect("a", Cookie=cookie)
+            self.stop()
+            client.vanish()
+            self.clock.pump([0] * 5)
+            self.clock.advance(2.9)
+            self.assertNoResult(self.stopped)
+            if hurries:
+                self.service.hurry()
+                self.clock.pump([0] * 2)
+            else:
+                self.clock.pump([0.1, 0, 0])
+            self.successResultOf(self.stopped)
+            self.clock.advance(1)
+            settle(self.service)
+            self.service.startService()
 
     def test_nobody_is_there(self) -> None:
         """The end does not take any time."""
