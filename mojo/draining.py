@@ -122,8 +122,6 @@ class Drain:
             if wait > 0:
                 await self._patience.rest(max(wait, _REST))
                 await self._close_ports()
-            if self._patience.over:
-                return
             if session.state is SessionState.OPEN:
                 session.close(CloseReason.SERVER_SHUTTING_DOWN)
                 due += spacing

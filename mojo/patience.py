@@ -45,7 +45,9 @@ class Patience:
         self._clock.callLater(0, self._end_wait)
 
     async def rest(self, seconds: float) -> None:
-        """Let time pass; at least the rest of the reactor's turn."""
+        """Let time pass, if there is any; 0 is the rest of the reactor's turn, always."""
+        if seconds and self.over:
+            return
         await self._wait(Deferred(), seconds)
 
     async def allow(self, what: str, work: Deferred[Any], seconds: float | None) -> None:

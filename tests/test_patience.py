@@ -35,15 +35,17 @@ class PatienceTests(SynchronousTestCase):
         self.nothing_left()
 
     def test_hurry(self) -> None:
-        """What waits ends with the turn, and what follows takes a turn, until there is more."""
+        """What waits ends with the turn, and what follows takes none, until there is more."""
         rested = self.rest(2)
         self.patience.hurry()
         self.assertNoResult(rested)
         self.clock.advance(0)
         self.successResultOf(rested)
-        again = self.rest(2)
+        self.successResultOf(self.rest(2))
+        turn = self.rest(0)
+        self.assertNoResult(turn)
         self.clock.advance(0)
-        self.successResultOf(again)
+        self.successResultOf(turn)
         self.nothing_left()
         self.patience.renew()
         rested = self.rest(2)
