@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.processes import HERE, NO_NODE, NODE, start
+from tests.e2e.processes import CHROMIUM, HERE, NO_BROWSER, NO_NODE, NODE, start
 from tests.e2e.test_clients import ServerTestCase
 
 
@@ -24,3 +24,14 @@ class PresenceTests(ServerTestCase):
     async def test_recovered(self) -> None:
         """Who is recovered is in the list again, without a word of the app's."""
         await self.scenario("recovered")
+
+
+class BrowserTests(ServerTestCase):
+    skip = NO_BROWSER
+    pings = ("--settings", "SOCKET_IO.ping_interval=1", "--settings", "SOCKET_IO.ping_timeout=3")
+    arguments = ("--settings", "PRESENCE_GRACE=1", *pings)
+
+    async def test_tabs(self) -> None:
+        """What a browser does at a reload is no departure, by either transport."""
+        script = HERE / "js" / "presence_browser.mjs"
+        await self.succeed(start(NODE, script, self.base, CHROMIUM))

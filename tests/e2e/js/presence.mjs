@@ -9,17 +9,17 @@ const text = readFileSync(new URL("../../../docs/presence.rst", import.meta.url)
 const code = text.match(/^    function presence\([\s\S]*?^    \}$/m)[0];
 const presence = new Function(`${code}; return presence;`)();
 
-const GRACE = 1000;
-const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const GRACE = 1000;
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function somebody(base, user) {
+export async function somebody(base, user) {
   const visitor = await visit(base);
   await login(base, visitor, user);
   return visitor;
 }
 
 // One tab in the lounge, with what it was told and the list that it keeps.
-async function tab(base, visitor, meta, options = {}) {
+export async function tab(base, visitor, meta, options = {}) {
   const extraHeaders = { Cookie: visitor.cookie, ...AGENT };
   const socket = open(`${base}/LoungeSocket`, { extraHeaders, ...options });
   const told = [];
@@ -38,14 +38,14 @@ function vanish({ socket }) {
   else socket.io.engine.close();
 }
 
-const metasOf = (people, user) =>
+export const metasOf = (people, user) =>
   [...(people.get(user)?.values() ?? [])].map(({ ref, ...meta }) => meta);
-const take = ({ told }) => told.splice(0);
-const names = (events) => events.map(([name]) => name);
+export const take = ({ told }) => told.splice(0);
+export const names = (events) => events.map(([name]) => name);
 
-async function until(condition) {
+export async function until(condition) {
   for (let i = 0; !condition(); i++) {
-    assert.ok(i < 500, `never: ${condition}`);
+    assert.ok(i < 1500, `never: ${condition}`);
     await pause(10);
   }
 }
