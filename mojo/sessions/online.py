@@ -58,8 +58,8 @@ class OnlineUsers:
         most: most users who are not online, of whom is known when they were.
         hooks: called with the id of a user who has come, and of one who has gone; either
             may be ``None``, and may be async.
-        nodes: the nodes for whose users the hooks are called here: this one, and those
-            that are gone and whose heir it is.
+        heir_of: the nodes that are gone, for whose users the hooks are called here, as they
+            are for this one's.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OnlineUsers:
         self.now: Callable[[], float] = board.clock.seconds
         self.most = MAX_LAST_SEEN
         self.hooks: tuple[Hook | None, Hook | None] = (None, None)
-        self.nodes = {board.roster.node}
+        self.heir_of: set[str] = set()
         self._board = board
         self._roster = board.roster
         self._is_here = is_here
@@ -171,7 +171,8 @@ class OnlineUsers:
             self._roster.remove(USERS, self._entries.pop(user_id))
 
     def _changed(self, change: Change) -> None:
-        ours = {entry.key for entry in (*change.joins, *change.leaves) if entry.node in self.nodes}
+        nodes = {self._roster.node, *self.heir_of}
+        ours = {entry.key for entry in (*change.joins, *change.leaves) if entry.node in nodes}
         for user_id in change.keys:
             if user_id in ours:
                 self._tell(user_id)

@@ -453,9 +453,19 @@ class NodeTests(OnlineTestCase):
         roster.put(USERS, self.entry("bob"))
         self.tab("bob")
         self.news()
-        self.online.nodes.add("b")
+        self.online.heir_of.add("b")
         roster.remove_node("b")
         self.assertEqual(self.news(), [("went", "ada")])
+
+    def test_a_node_dies_elsewhere(self) -> None:
+        """Where it has no heir nobody is told: another node does that."""
+        roster = self.service._sockets.presence.roster
+        roster.node = "a"
+        roster.put(USERS, self.entry())
+        self.tab("bob")
+        self.assertEqual(self.news(), [("came", "bob")])
+        roster.remove_node("b")
+        self.assertEqual((self.news(), self.service.user("ada").online), ([], False))
 
     def test_shared(self) -> None:
         """Once a turn, with what has changed in it."""
