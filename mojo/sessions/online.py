@@ -9,7 +9,7 @@ and what was true only meanwhile they are not told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,9 @@ _log = Logger()
 MAX_LAST_SEEN = 100_000
 # Seconds between two looks at whether the hooks are over.
 _INTERVAL = 0.02
+
+# There is an entry for each user, and nothing to say of it: one dict for all of them.
+_NO_META: Mapping[str, Any] = {}
 
 Hook = Callable[[str], Any]
 
@@ -111,7 +114,7 @@ class OnlineUsers:
             self._count_away(user_id, -1)
         self._seen.pop(user_id, None)
         if user_id not in self._entries:
-            entry = self._entries[user_id] = Entry(self._roster.node, user_id, "", {})
+            entry = self._entries[user_id] = Entry(self._roster.node, user_id, "", _NO_META)
             self._roster.put(USERS, entry)
 
     def went(self, user_id: str, identity: Identity, *, may_return: bool) -> None:
