@@ -23,6 +23,7 @@ _DIST = HERE / "node_modules" / "socket.io-client" / "dist"
 class ChatTests(TestCase):
     skip = NO_BROWSER
     timeout = 120
+    arguments: tuple[str, ...] = ()
 
     async def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
@@ -39,6 +40,7 @@ class ChatTests(TestCase):
             "LOGIN_TRIES={'account': 3}",
             "--settings",
             "PRESENCE_GRACE=3",
+            *self.arguments,
             CHAT_DATABASE=str(self.folder / "chat.sqlite3"),
             COOKIE_SECRET="H8n2Qm5vXc1Zr7Tb4Lw9Ky6Jd3Gf0Ps8Ua5Ee2Io",
         )
@@ -56,6 +58,13 @@ class ChatTests(TestCase):
         await self.succeed(self.play("accounts"))
         for secret in ("correct horse", "wrong horse", "$scrypt$"):
             self.assertNotIn(secret, self.server.output)
+
+    async def test_polling(self) -> None:
+        """Where WebSockets do not come through, the page gets on by long-polling."""
+        await self.server.stop()
+        self.arguments = ("--settings", "SOCKET_IO.transports=['polling']")
+        await self.start_server()
+        await self.succeed(self.play("talk"))
 
     async def test_talk(self) -> None:
         await self.succeed(self.play("talk"))

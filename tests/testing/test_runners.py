@@ -75,7 +75,7 @@ class RunnerTests(SynchronousTestCase):
     def test_example(self) -> None:
         shutil.copytree(EXAMPLE, self.folder, ignore=NOT_COPIED)
         output = self.run_tests("twisted.trial", "Apps/Chat/test_chat.py")
-        self.assertIn("PASSED (successes=17)", output)
+        self.assertIn("PASSED (successes=18)", output)
 
     def test_tests_that_fail(self) -> None:
         """They find what is broken in the app."""

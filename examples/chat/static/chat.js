@@ -6,8 +6,15 @@ const $ = (id) => document.getElementById(id);
 const { user: me, room } = document.body.dataset;
 const pageTitle = document.title;
 
-// An event is sent until it is answered, in order; the server handles it once, by its id.
-const socket = io("/ChatSocket", { retries: Infinity, ackTimeout: 10000 });
+const socket = io("/ChatSocket", {
+  // An event is sent until it is answered, in order; the server handles it once, by its id.
+  retries: Infinity,
+  ackTimeout: 10000,
+  // WebSocket first, and long-polling where there is something in its way: there is no time in
+  // which a tab that is closed has given up the one and has not got the other yet.
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+});
 
 // -- messages ------------------------------------------------------------------
 
@@ -46,6 +53,7 @@ function show(message) {
 async function catchUp() {
   for (let last = lastNumber(), missed; missed?.length !== 0; last = missed.at(-1)?.id) {
     missed = await socket.emitWithAck("since", room, last);
+    if (missed.error) return;
     missed.forEach(show);
   }
   markSeen();
@@ -71,13 +79,15 @@ function showUnread() {
   if (room) setCount($("elsewhere"), all);
 }
 
-let marking;
+// What is seen is said at once, since the page may be left the next moment; but twice a second at most.
+let seen = room ? lastNumber() : 0;
+let resting = false;
 function markSeen() {
-  if (document.hidden || marking) return;
-  marking = setTimeout(() => {
-    marking = undefined;
-    socket.emit("seen", room, lastNumber());
-  }, 500);
+  if (document.hidden || resting || seen === lastNumber()) return;
+  seen = lastNumber();
+  socket.emit("seen", room, seen);
+  resting = true;
+  setTimeout(() => { resting = false; markSeen(); }, 500);
 }
 
 // -- rooms and people ----------------------------------------------------------------
@@ -193,7 +203,8 @@ function send(id, [key, text]) {
     keepWaiting();
     item.remove();
     if (answer.error) {
-      $("say-error").textContent = answer.error;
+      ($("say-error") ?? $("status")).textContent = answer.error;
+      if (key === room) $("text").value ||= text;
     } else if (key === room) {
       show(answer);
     }

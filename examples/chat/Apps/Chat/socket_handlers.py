@@ -17,6 +17,10 @@ class SocketConnectionHandler(MojoSocketHandler):
         """Tell the tab why; when this returns it is disconnected, for the class is guarded."""
         self.emit("logged out", reason)
 
+    def on_error(self, error, event):
+        """Answer also then: without an answer the client would send the same for ever."""
+        return {"error": "Something went wrong here. Please try again later."}
+
     @event(idempotent=True)
     async def say(self, key, text, message_id):
         """Say something; the client sends it until it has the answer, and it is said once."""

@@ -82,6 +82,14 @@ class ChatTests(SynchronousTestCase):
         for number, (key, text, error) in enumerate(cases):
             self.assertEqual(ada.call("say", key, text, f"{number}"), {"error": error})
 
+    def test_no_database(self):
+        """What fails here is answered, and may be said again when that is over."""
+        ada = self.enter("ada")
+        self.patch(DATABASE, "_transact", lambda work: 1 / 0)
+        self.assertIn("Something went wrong", ada.call("say", "Lobby", "hello", "id")["error"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertTrue(ada.connected)
+
     def test_half_an_emoji(self):
         """A browser cuts a text that is too long wherever the limit is."""
         self.assertEqual(self.enter("ada").call("say", "Lobby", "hi \ud83d", "id")["text"], "hi ?")
