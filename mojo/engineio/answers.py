@@ -21,7 +21,7 @@ class AnswerFields:
         pairs: the same, as twisted.web orders and spells them.
     """
 
-    __slots__ = ("_wire", "_wires", "pairs")
+    __slots__ = ("_by_coding", "_wire", "_wires", "pairs")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         headers = Headers()
@@ -32,6 +32,7 @@ class AnswerFields:
         ]
         self._wire = b"".join(b"%b: %b\r\n" % pair for pair in self.pairs)
         self._wires: dict[tuple[bytes, str | None], bytes] = {}
+        self._by_coding: AnswerFields | None = None
 
     def wire_with(self, content_type: bytes, coding: str | None) -> bytes:
         """
@@ -51,6 +52,13 @@ class AnswerFields:
                 encoding.encode("ascii"),
             )
         return wire
+
+    @property
+    def by_coding(self) -> AnswerFields:
+        """These, and that the body depends on the codings that the client takes."""
+        if self._by_coding is None:
+            self._by_coding = self.adding([(b"vary", b"Accept-Encoding")])
+        return self._by_coding
 
     def adding(self, pairs: Iterable[tuple[bytes, bytes]]) -> AnswerFields:
         """Give these and others, which do not replace those of the same names."""

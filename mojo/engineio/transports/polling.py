@@ -145,7 +145,7 @@ class PollingTransport:
         threshold = self._options.http_compression
         # A body is compressed if any packet in it may be: the other packets are in it too.
         if threshold and len(body) >= threshold and any(p.compress for p in packets[:taken]):
-            exchange.fields = exchange.fields.adding([(b"vary", b"Accept-Encoding")])
+            exchange.fields = exchange.fields.by_coding
             coding = self._asker.coding
             if coding is not None:
                 body = CODINGS[coding](body)
