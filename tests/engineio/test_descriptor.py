@@ -144,6 +144,43 @@ class ReadingTests(DescriptorTestCase):
         self.descriptor.ready(1)
         self.assertEqual(self.user.received, b"")
 
+    def test_long(self) -> None:
+        """What fills a read is followed by the rest of what is there, in one long piece."""
+        pieces = []
+        self.user.dataReceived = lambda data: pieces.append(len(data))
+        self.client.sendall(b"x" * CHUNK * 4)
+        while sum(pieces) < CHUNK * 4:
+            self.poll()  # which fails if nothing comes
+        self.assertEqual(pieces[0], CHUNK)
+        self.assertLess(len(pieces), 4 + 1)
+        self.assertGreater(max(pieces), CHUNK)
+
+    def test_long_and_paused(self) -> None:
+        """Nobody is told more than wanted to be."""
+        received = []
+
+        def take(data: bytes) -> None:
+            received.append(data)
+            self.descriptor.pauseProducing()
+
+        self.user.dataReceived = take
+        self.client.sendall(b"x" * CHUNK * 2)
+        self.poll()
+        self.assertEqual(len(received), 1)
+
+    def test_long_and_closed(self) -> None:
+        """Who closes in the middle hears no more."""
+        received = []
+
+        def take(data: bytes) -> None:
+            received.append(data)
+            self.descriptor.abortConnection()
+
+        self.user.dataReceived = take
+        self.client.sendall(b"x" * CHUNK * 2)
+        self.poll()
+        self.assertEqual(len(received), 1)
+
     def test_nothing_there(self) -> None:
         """An event of somebody who had the number before does no harm."""
         self.descriptor.ready(1)

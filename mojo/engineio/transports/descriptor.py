@@ -36,6 +36,8 @@ _OUT: int = getattr(select, "EPOLLOUT", 0)
 _BROKEN: int = getattr(select, "EPOLLERR", 0) | getattr(select, "EPOLLHUP", 0)
 # Most bytes that are read at once; as in Twisted.
 _READ_SIZE = 65_536
+# And then, if that were not enough: of a long frame.
+_LONG_READ = 1_048_576
 # Pieces that are handed to the kernel at once; it would take 1,024.
 _MOST_PIECES = 64
 # On, and for no seconds: what `close` sends is a reset.
@@ -205,10 +207,10 @@ class Descriptor:
         """Leave in the kernel what the client sends."""
         self._want(self.wanted & ~_IN)
 
-    def read(self) -> None:
-        """Read what the client sent, and hand it on."""
+    def read(self, size: int = _READ_SIZE) -> None:
+        """Read what the client sent, and hand it on; if it is as much as may be, read on, once."""
         try:
-            data = self.socket.recv(_READ_SIZE)
+            data = self.socket.recv(size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -216,6 +218,8 @@ class Descriptor:
             return
         if data:
             self._user.dataReceived(data)  # type: ignore[union-attr]
+            if len(data) == _READ_SIZE == size and self.wanted & _IN:
+                self.read(_LONG_READ)
         else:
             self.connectionLost(connectionDone)
 
