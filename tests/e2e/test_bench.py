@@ -20,6 +20,7 @@ from mojo.project.app import App
 from mojo.service import MojoService
 from mojo.settings import Settings
 from tests.e2e.processes import start
+from tests.project.disk import forget_projects
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 HERE = "tcp:0:interface=127.0.0.1"
@@ -118,6 +119,7 @@ class LoadTests(TestCase):
 class CurveTests(SynchronousTestCase):
     def test_every_cost_is_measured(self):
         """They check that what they measure was done; how long it took is nobody's business."""
+        forget_projects(self)
         self.patch(scaling, "CONNECTIONS", (20,))
         self.patch(scaling, "ROOMS", (2,))
         self.patch(scaling, "OPERATIONS", 20)

@@ -16,23 +16,28 @@ def unique(name: str) -> str:
     return f"{name}{next(_numbers)}"
 
 
+def forget_projects(test: SynchronousTestCase) -> None:
+    """Let no module of a project that a test loads stay in the way of the tests after it."""
+    before, path = set(sys.modules), list(sys.path)
+
+    def forget() -> None:
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in ("Apps", "settings", "urls", "socket_handlers") or (
+                " of " in name
+            ):
+                del sys.modules[name]
+        sys.path[:] = path
+
+    test.addCleanup(forget)
+
+
 class DiskTestCase(SynchronousTestCase):
     """A test with a folder for projects."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
         self.folder.mkdir(parents=True)
-        before, path = set(sys.modules), list(sys.path)
-
-        def forget() -> None:
-            for name in set(sys.modules) - before:
-                if name.partition(".")[0] in ("Apps", "settings", "urls", "socket_handlers") or (
-                    " of " in name
-                ):
-                    del sys.modules[name]
-            sys.path[:] = path
-
-        self.addCleanup(forget)
+        forget_projects(self)
 
     def project(self, files: dict[str, str], name: str = "project") -> Path:
         """Write a project; ``settings.py`` is there unless it is given."""
