@@ -55,6 +55,7 @@ from mojo.socketio.operator import AllAnswered, BroadcastOperator
 from mojo.socketio.options import SocketOptions
 from mojo.socketio.server import SocketServer
 from mojo.stats import ServiceStats
+from mojo.visitor_acts import VisitorActs
 from mojo.visitors import Visitors
 from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
@@ -144,8 +145,11 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.stats = ServiceStats(reactor, self._sockets.engine_stats, self._sockets.stats)
         self.stats.setServiceParent(self)
         WarmUp(reactor, load_autobahn).setServiceParent(self)
+        self._acts = VisitorActs(self._sockets, self.cookies.revocations)
+        self._orders = None
         self.cluster = make_cluster(settings, reactor)
         if self.cluster is not None:
+            self._orders = self.cluster.carry_orders(self._acts.perform)
             self.cluster.setServiceParent(self)
             self._sockets.make_adapter = self.cluster.make_adapter
             self.stats.cluster = self.cluster.stats

@@ -1,22 +1,25 @@
 """
 The service's half about visitors: who is here, and what happens to their logins.
 
-What is here may be called from any thread.
+What is here may be called from any thread, and in a cluster it is done at all servers: see
+`mojo.visitor_acts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mojo.credential import Credential
 from mojo.sessions.cookies import VisitorCookies, session_key
 from mojo.sessions.registry import Login, Registry, Visitor
-from mojo.sessions.stores import Sender, sender_of
-from mojo.socketio.server import SocketServer
+from mojo.sessions.stores import Sender
 from mojo.socketio.threads import run_in_reactor
 from mojo.users import user_key
+from mojo.visitor_acts import VisitorActs, write_credential, write_sender
+
+if TYPE_CHECKING:
+    from mojo.cluster.orders import Orders
 
 #: What ``on_logout`` is told when a user or a session was revoked.
 REVOKED = "revoked"
@@ -27,7 +30,8 @@ class Visitors:
 
     reactor: Any
     cookies: VisitorCookies
-    _sockets: SocketServer
+    _acts: VisitorActs
+    _orders: Orders | None
     _registry: Registry
 
     @property
@@ -71,16 +75,10 @@ class Visitors:
             reason: what the handlers' ``on_logout`` is told.
             keep: a login that stays.
         """
-        run_in_reactor(
-            self.reactor,
-            partial(
-                self._sockets.log_out,
-                None if session_id is None else session_key(session_id),
-                None if user_id is None else user_key(user_id),
-                reason,
-                keep=None if keep is None else user_key(keep),
-            ),
-        )
+        session = None if session_id is None else session_key(session_id)
+        key = None if user_id is None else user_key(user_id)
+        kept = None if keep is None else user_key(keep)
+        self._do("log_out", session, key, reason, kept)
 
     def revoke(
         self,
@@ -108,18 +106,7 @@ class Visitors:
             raise TypeError("revoke() takes a user_id or a session_id")
         key = None if user_id is None else user_key(user_id)
         session = None if session_id is None else session_key(session_id)
-        run_in_reactor(self.reactor, self._revoke, key, session, reason)
-
-    def _revoke(self, user_id: str | None, session_id: str | None, reason: str) -> None:
-        # First what they could come back with, then who is here.
-        if user_id is not None:
-            self.cookies.revocations.revoke_user(user_id)
-        if session_id is not None:
-            self.cookies.revocations.revoke_session(session_id)
-        if user_id is not None:
-            self._sockets.end_user(user_id, reason)
-        if session_id is not None:
-            self._sockets.end_session(session_id, reason)
+        self._do("revoke", key, session, reason)
 
     def user_changed(self, user_id: str | int) -> None:
         """
@@ -128,22 +115,21 @@ class Visitors:
         Where a class is guarded by ``@require`` or ``@login_required``, whoever may not be
         there any more is disconnected at once.
         """
-        run_in_reactor(self.reactor, self._sockets.user_changed, user_key(user_id))
+        self._do("user_changed", user_key(user_id))
 
     # -- for pages, of the visitor who asks for them ------------------------------
 
     def end_login(self, credential: Credential, reason: str) -> None:
         """Make one login worthless, in every copy of its cookie, and end it at once."""
-        self.cookies.revocations.revoke_login(credential)
-        self._sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
+        self._do("end_login", write_credential(credential), reason)
 
     def adopt_login(self, session_id: str, credential: Credential) -> None:
         """Let a visitor's connections, which have that user's login, live by a newer one."""
-        self._sockets.adopt_login(session_id, credential)
+        self._do("adopt_login", session_id, write_credential(credential))
 
     def renew_login(self, credential: Credential) -> None:
         """Let connections live on with a login whose cookie was sealed anew."""
-        self._sockets.logins.renew(credential)
+        self._do("renew_login", write_credential(credential))
 
     def move_visitor(self, former: str, session_id: str, sender: Sender) -> None:
         """
@@ -156,12 +142,15 @@ class Visitors:
                 elsewhere may be of somebody who planted the former id: it is closed, and
                 comes back with the cookie that it has.
         """
-        run_in_reactor(
-            self.reactor,
-            partial(
-                self._sockets.move_visitor,
-                former,
-                session_id,
-                lambda handshake: sender_of(handshake) == sender,
-            ),
-        )
+        self._do("move", former, session_id, write_sender(sender))
+
+    # -- within -----------------------------------------------------------------
+
+    def _do(self, act: str, *args: Any) -> None:
+        """Do something here, and have the other servers of the cluster do it."""
+        run_in_reactor(self.reactor, self._do_now, act, args)
+
+    def _do_now(self, act: str, args: Sequence[Any]) -> None:
+        self._acts.perform(act, args)
+        if self._orders is not None:
+            self._orders.tell(act, args)

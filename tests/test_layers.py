@@ -43,6 +43,7 @@ FLOORS = (
         "mojo.parts",
         "mojo.patience",
         "mojo.visitors",
+        "mojo.visitor_acts",
         "mojo.stats",
         "mojo.emitter",
         "mojo.warm_up",

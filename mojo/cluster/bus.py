@@ -44,7 +44,9 @@ class Bus(Protocol):
     def unlisten(self, listener: Listener) -> None:
         """Give it nothing any longer."""
 
-    def publish(self, channel: bytes, data: bytes, *, waits: bool = True) -> None:
+    def publish(
+        self, channel: bytes, data: bytes, *, waits: bool = True, lasts: bool = False
+    ) -> None:
         """
         Send a message.
 
@@ -52,6 +54,7 @@ class Bus(Protocol):
             channel: where to.
             data: what.
             waits: whether it waits for its turn if it cannot leave now; else it is dropped.
+            lasts: whether it waits for as long as it takes.
         """
 
     def count(self, channel: bytes) -> Deferred[int | None]:

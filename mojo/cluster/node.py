@@ -10,6 +10,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mojo.cluster.orders import Orders
 from mojo.cluster.pubsub import PubSubAdapter
 from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.stats import ClusterStats
@@ -58,6 +59,10 @@ class ClusterNode(Service):
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> PubSubAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
         return PubSubAdapter(self, namespace, local)
+
+    def carry_orders(self, perform: Callable[[str, list[Any]], None]) -> Orders:
+        """Make the channel of what happens to visitors; see `Orders`."""
+        return Orders(self, perform)
 
     def refuse(self, where: str, why: Exception) -> None:
         """Count a message that cannot be read, and log the first of its kind."""

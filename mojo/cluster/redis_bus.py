@@ -7,7 +7,8 @@ asked whether somebody listens to the channels to which only we do.
 
 What is published while it cannot leave waits: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at
 most, for `MAX_WAIT` seconds at most; the oldest goes first.  Later, what is real-time is
-no use to anybody.  Volatile events and questions, whose time is running, do not wait.
+no use to anybody.  Volatile events and questions, whose time is running, do not wait; what is
+done to logins waits for as long as it takes.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class RedisBus:
         self._heard: set[bytes] = set()
         self._waiting: deque[tuple[float, bytes, bytes]] = deque()
         self._waiting_bytes = 0
+        self._lasting: deque[tuple[bytes, bytes]] = deque(maxlen=MAX_WAITING)
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._is_running = False
@@ -129,13 +131,19 @@ class RedisBus:
         self._heard.difference_update((pattern, *listener.channels))
         self._look()
 
-    def publish(self, channel: bytes, data: bytes, *, waits: bool = True) -> None:
+    def publish(
+        self, channel: bytes, data: bytes, *, waits: bool = True, lasts: bool = False
+    ) -> None:
         """Send a message; see `Bus`."""
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
         elif self._mouth.is_up and not self._mouth.is_full and not self._waiting:
             self._send(channel, data)
+        elif lasts:
+            if len(self._lasting) == self._lasting.maxlen:
+                self._stats.unsent += 1
+            self._lasting.append((channel, data))
         elif waits and self._is_running:
             self._waiting.append((self._reactor.seconds(), channel, data))
             self._waiting_bytes += len(data)
@@ -222,6 +230,8 @@ class RedisBus:
 
     def _flush(self) -> None:
         self._trim()
+        while self._lasting and self._mouth.is_up and not self._mouth.is_full:
+            self._send(*self._lasting.popleft())
         while self._waiting and self._mouth.is_up and not self._mouth.is_full:
             _, channel, data = self._waiting.popleft()
             self._waiting_bytes -= len(data)

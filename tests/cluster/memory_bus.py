@@ -61,7 +61,7 @@ class MemoryBus:
     def unlisten(self, listener) -> None:
         self._exchange.listeners.remove(listener)
 
-    def publish(self, channel, data, *, waits=True) -> None:
+    def publish(self, channel, data, *, waits=True, lasts=False) -> None:
         if self.is_up:
             self._exchange.put(channel, data)
 

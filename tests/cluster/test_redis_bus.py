@@ -233,6 +233,19 @@ class BreakingTests(RedisTestCase):
         bus._check()
         self.assertEqual((len(bus._waiting), bus._waiting_bytes, bus._stats.unsent), (0, 0, 6))
 
+    async def test_what_lasts(self) -> None:
+        """It waits however long it takes, and comes before what came to wait before it."""
+        bus, ear = await self.up()
+        await self.redis.stop()
+        await self.until(lambda: not bus.is_up)
+        self.patch(redis_bus, "MAX_WAIT", -1.0)
+        bus.publish(b"x#", b"too late")
+        bus.publish(b"x-own", b"lasts", lasts=True)
+        await self.redis.start()
+        await self.until(lambda: ear.got)
+        await self.works(bus, ear)
+        self.assertEqual(bus._stats.unsent, 1)
+
 
 class LoginTests(RedisTestCase):
     """Who must say who it is."""

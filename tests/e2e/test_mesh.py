@@ -88,6 +88,10 @@ class MeshTests(MeshTestCase):
     async def test_servers(self) -> None:
         await self.scenario("servers")
 
+    async def test_logins(self) -> None:
+        """What is sent to a user arrives at every server; a revocation too, within a second."""
+        await self.scenario("logins")
+
     async def test_emitter(self) -> None:
         await self.scenario("emitter", str(self.redis.socket))
 

@@ -8,7 +8,7 @@ const SECRET = "for bearer tokens alone: 0123456789 abcdef";
 const LOGIN = { message: "Please log in", data: { code: "login_required" } };
 const FORBIDDEN = { message: "Not allowed", data: { code: "forbidden" } };
 
-function token(user, seconds = 600, secret = SECRET, alg = "HS256") {
+export function token(user, seconds = 600, secret = SECRET, alg = "HS256") {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
   const signed = `${part({ alg, typ: "JWT" })}.${part({ sub: user, iat: now, exp: now + seconds })}`;

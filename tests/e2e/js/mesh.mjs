@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
+import { token } from "./logins.mjs";
 import { once, open } from "./scenarios.mjs";
 
 // Two clients of each server; a client has a log of what it was sent.
@@ -275,4 +276,39 @@ export async function python(...bases) {
   console.log("DISCONNECT");
   await until(() => !sockets[1].connected && !sockets[3].connected, () => "they are still here");
   assert.equal(sockets.filter((socket) => socket.connected).length, sockets.length - 2);
+}
+
+// Who somebody is, at two servers of Mojo's: the first and the last.
+export async function logins(...bases) {
+  const [here, there] = [bases[0], bases.at(-1)];
+  const join = async (base, user) => {
+    const socket = open(`${base}/MeshSocket`, {
+      transports: ["websocket"], auth: user ? { token: token(user) } : {},
+    });
+    await once(socket, "connect");
+    socket.log = [];
+    socket.onAny((...event) => socket.log.push(event));
+    return socket;
+  };
+  const ada = [await join(here, "ada"), await join(there, "ada")];
+  const bob = await join(there, "bob");
+  const nobody = await join(here);
+  nobody.emit("to_user", "ada", "for Ada");
+  await until(() => ada.every((socket) => socket.log.length), () => "Ada has heard nothing");
+  assert.deepEqual(bob.log, []);
+
+  const began = Date.now();
+  nobody.emit("revoke", "ada");
+  await until(() => ada.every((socket) => socket.log.length === 2), () => "Ada is still logged in");
+  assert.ok(Date.now() - began < 1000);
+  for (const socket of ada) {
+    assert.deepEqual(socket.log[1], ["logged out", "revoked"]);
+    assert.equal(await socket.emitWithAck("whoami") ?? null, null);
+  }
+  assert.equal(await bob.emitWithAck("whoami"), "bob");
+  nobody.emit("to_user", "ada", "for Ada again");
+  nobody.emit("send_to", [], [], {}, "for all");
+  await until(() => bob.log.length, () => "Bob has heard nothing");
+  await until(() => ada[1].log.length === 3, () => ada[1].log);
+  assert.deepEqual(ada[1].log[2], ["for all"]);
 }

@@ -82,5 +82,20 @@ class SocketConnectionHandler(MojoSocketHandler):
         return self.heard
 
     @event
+    def whoami(self):
+        return self.user_id
+
+    @event
+    def revoke(self, user_id):
+        self.mojo.revoke(user_id=user_id)
+
+    @event
+    def to_user(self, user_id, name):
+        self.mojo.user(user_id).emit(name)
+
+    def on_logout(self, reason):
+        self.emit("logged out", reason)
+
+    @event
     def stats(self):
         return self.mojo.stats.dump()

@@ -1,0 +1,126 @@
+"""
+What is done to visitors and logins: at this server, and again at each other one of a cluster.
+
+An act has a name and arguments that JSON has, so that it can be told.  What comes from another
+server is checked before it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from math import inf, isfinite
+from typing import Any
+
+from mojo.credential import Credential
+from mojo.errors import PacketError
+from mojo.sessions.revocations import Revocations
+from mojo.sessions.stores import Sender, sender_of
+from mojo.socketio.server import SocketServer
+
+
+class VisitorActs:
+    """
+    The acts of one server.
+
+    Args:
+        sockets: whose clients they concern.
+        revocations: what is worthless.
+    """
+
+    def __init__(self, sockets: SocketServer, revocations: Revocations) -> None:
+        self._sockets = sockets
+        self._revocations = revocations
+        self._table: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
+            "revoke": (self._revoke, (_text_or_none, _text_or_none, _text)),
+            "log_out": (self._log_out, (_text_or_none, _text_or_none, _text, _text_or_none)),
+            "end_login": (self._end_login, (_credential, _text)),
+            "adopt_login": (self._sockets.adopt_login, (_text, _credential)),
+            "renew_login": (self._sockets.logins.renew, (_credential,)),
+            "user_changed": (self._sockets.user_changed, (_text,)),
+            "move": (self._move, (_text, _text, _sender)),
+        }
+
+    def perform(self, act: str, args: Sequence[Any]) -> None:
+        """
+        Do something.
+
+        Raises:
+            PacketError: there is no such act, or not with such arguments.
+        """
+        known = self._table.get(act)
+        if known is None or len(args) != len(known[1]):
+            raise PacketError("an unknown act")
+        function, readers = known
+        function(*(read(arg) for read, arg in zip(readers, args, strict=True)))
+
+    def _revoke(self, user_id: str | None, session_id: str | None, reason: str) -> None:
+        # First what they could come back with, then who is here.
+        if user_id is not None:
+            self._revocations.revoke_user(user_id)
+        if session_id is not None:
+            self._revocations.revoke_session(session_id)
+        if user_id is not None:
+            self._sockets.end_user(user_id, reason)
+        if session_id is not None:
+            self._sockets.end_session(session_id, reason)
+
+    def _log_out(
+        self, session_id: str | None, user_id: str | None, reason: str, keep: str | None
+    ) -> None:
+        self._sockets.log_out(session_id, user_id, reason, keep=keep)
+
+    def _end_login(self, credential: Credential, reason: str) -> None:
+        self._revocations.revoke_login(credential)
+        self._sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
+
+    def _move(self, former: str, session_id: str, sender: Sender) -> None:
+        self._sockets.move_visitor(
+            former, session_id, lambda handshake: sender_of(handshake) == sender
+        )
+
+
+def write_credential(credential: Credential) -> dict[str, Any]:
+    """Give a login as an act has it."""
+    expires = credential.expires
+    return {**asdict(credential), "expires": expires if isfinite(expires) else None}
+
+
+def write_sender(sender: Sender) -> list[Any]:
+    """Give a sender as an act has it."""
+    return [sender.address, list(sender.agent)]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PacketError("an act's argument that is no text")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise PacketError("an act's argument that is no time")
+    return float(value)
+
+
+def _credential(value: Any) -> Credential:
+    if not isinstance(value, dict):
+        raise PacketError("an act's argument that is no login")
+    expires = value.get("expires")
+    return Credential(
+        user_id=_text(value.get("user_id")),
+        id=_text(value.get("id")),
+        since=_seconds(value.get("since")),
+        expires=inf if expires is None else _seconds(expires),
+        session_id=_text_or_none(value.get("session_id")),
+    )
+
+
+def _sender(value: Any) -> Sender:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], list):
+        raise PacketError("an act's argument that is no sender")
+    return Sender(_text(value[0]), tuple(map(_text, value[1])))
