@@ -17,11 +17,13 @@ class Listener(Protocol):
         prefix: what the names of more channels begin with.
         probe: one of the channels, to which nobody else listens: whether it is listened to
             is whether this listener hears anything.
+        shared: one of the channels, to which each server listens; ``None`` if there is none.
     """
 
     channels: Sequence[bytes]
     prefix: bytes
     probe: bytes
+    shared: bytes | None
 
     def received(self, channel: bytes, data: bytes) -> None:
         """Take a message of one of the channels; must not raise."""

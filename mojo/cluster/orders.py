@@ -35,7 +35,8 @@ class Orders:
         self._perform = perform
         self.prefix = to_bytes(f"{server.prefix}-mojo#")
         self.probe = to_bytes(f"{server.prefix}-mojo-own#{server.uid}#")
-        self.channels: Sequence[bytes] = (self.probe,)
+        self.shared: bytes | None = to_bytes(f"{server.prefix}-mojo-all#")
+        self.channels: Sequence[bytes] = (self.probe, self.shared)
         server.bus.listen(self)
 
     def __repr__(self) -> str:

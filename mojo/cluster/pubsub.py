@@ -57,6 +57,7 @@ class PubSubAdapter:
         )
         self.prefix = self._names.broadcast
         self.probe = self._names.own_response
+        self.shared: bytes | None = self._names.request
         # What is of this process alone is done without a step in between.
         self.add = local.add
         self.remove = local.remove

@@ -8,7 +8,9 @@ asked whether somebody listens to the channels to which only we do.
 What is published while it cannot leave waits: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at
 most, for `MAX_WAIT` seconds at most; the oldest goes first.  Later, what is real-time is
 no use to anybody.  Volatile events and questions, whose time is running, do not wait; what is
-done to logins waits for as long as it takes.
+done to logins waits for as long as it takes.  When Redis is back, all servers come back, and not
+at one moment: what waits then waits until as many listen as did before, or for `MAX_SETTLING`
+seconds, since Redis keeps nothing for those who are not there yet.
 """
 
 from __future__ import annotations
@@ -18,19 +20,23 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from mojo.cluster.bus import Listener
 from mojo.cluster.stats import ClusterStats
 from mojo.redis.address import RedisAddress
-from mojo.redis.connection import RedisConnection
+from mojo.redis.connection import MAX_DELAY, RedisConnection
 from mojo.redis.resp import TOO_LONG, RespError
 
 _log = Logger()
 
 #: The most that waits while Redis is away or slow; and for how long, in seconds.
 MAX_WAITING, MAX_WAITING_BYTES, MAX_WAIT = 10_000, 16_000_000, 30.0
+#: The longest, in seconds, that other servers may take to come back after we have: no less than
+#: the time between their tries; and seconds between two looks at whether they have.
+MAX_SETTLING, SETTLING_SECONDS = MAX_DELAY + 0.5, 0.1
 #: Seconds between two looks at whether we are heard and hear.
 CHECK_SECONDS = 5.0
 
@@ -71,9 +77,14 @@ class RedisBus:
         self._by_pattern: dict[bytes, Listener] = {}
         # What Redis has confirmed of them, on the connection that there is.
         self._heard: set[bytes] = set()
+        self._hears = False
         self._waiting: deque[tuple[float, bytes, bytes]] = deque()
         self._waiting_bytes = 0
         self._lasting: deque[tuple[bytes, bytes]] = deque(maxlen=MAX_WAITING)
+        # How many servers there were; and until when they are waited for, if they are.
+        self._servers = 0
+        self._settles_until: float | None = None
+        self._settling: IDelayedCall | None = None
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._is_running = False
@@ -96,6 +107,8 @@ class RedisBus:
         """Let the connections go, after what was published has left."""
         self._is_running = False
         self._stats.up = False
+        self._servers = 0
+        self._settle(None)
         if self._checking.running:
             self._checking.stop()
         self._waiting.clear()
@@ -138,7 +151,7 @@ class RedisBus:
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
-        elif self._mouth.is_up and not self._mouth.is_full and not self._waiting:
+        elif self._flows and not (waits and (self._waiting or self._settles_until is not None)):
             self._send(channel, data)
         elif lasts:
             if len(self._lasting) == self._lasting.maxlen:
@@ -171,14 +184,13 @@ class RedisBus:
         if connection is self._ear:
             self._heard.clear()
             self._subscribe(list(self._by_channel), list(self._by_pattern))
-        else:
-            self._flush()
         self._look()
 
     def lost(self, connection: RedisConnection, why: str) -> None:
         """There is none any more, or it could not be made."""
         if connection is self._ear:
             self._heard.clear()
+            self._hears = False
         if connection.unanswered:
             self._stats.unsent += connection.unanswered
         if self._is_running:
@@ -205,7 +217,7 @@ class RedisBus:
 
     def flows(self, connection: RedisConnection) -> None:
         """There is room for more."""
-        if connection is self._mouth:
+        if connection is self._mouth and self._settles_until is None:
             self._flush()
 
     # -- within -------------------------------------------------------------------
@@ -228,11 +240,50 @@ class RedisBus:
         self._stats.published += 1
         self._mouth.send("PUBLISH", channel, data)
 
+    @property
+    def _flows(self) -> bool:
+        return self._mouth.is_up and not self._mouth.is_full
+
+    def _settle(self, until: float | None) -> None:
+        """Wait for the other servers until then, or for none of them any longer."""
+        self._settles_until = until
+        if self._settling is not None and self._settling.active():
+            self._settling.cancel()
+        self._settling = None
+        if until is not None:
+            self._look_for_others()
+
+    def _look_for_others(self) -> None:
+        self._count_servers(self._others_counted)
+
+    def _count_servers(self, counted: Callable[[int], object]) -> None:
+        """Tell how many listen to what all servers listen to, together."""
+        shared = {one.shared for one in self._by_pattern.values() if one.shared is not None}
+
+        def answered(reply: Any) -> None:
+            # Pairs of a name and a number; what is refused nobody can be waited for by.
+            counts = reply[1::2] if isinstance(reply, list) else []
+            counted(sum(count for count in counts if isinstance(count, int)))
+
+        if not shared:
+            counted(0)
+        elif self._mouth.is_up:
+            self._mouth.send("PUBSUB", "NUMSUB", *shared, answered=answered)
+
+    def _others_counted(self, servers: int) -> None:
+        if self._settles_until is None:
+            return
+        if servers >= self._servers or self._reactor.seconds() >= self._settles_until:
+            self._settle(None)
+            self._flush()
+        else:
+            self._settling = self._reactor.callLater(SETTLING_SECONDS, self._look_for_others)
+
     def _flush(self) -> None:
         self._trim()
-        while self._lasting and self._mouth.is_up and not self._mouth.is_full:
+        while self._lasting and self._flows:
             self._send(*self._lasting.popleft())
-        while self._waiting and self._mouth.is_up and not self._mouth.is_full:
+        while self._waiting and self._flows:
             _, channel, data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
             self._send(channel, data)
@@ -250,10 +301,17 @@ class RedisBus:
 
     def _look(self, why: str = "") -> None:
         """See whether the bus is up, and say so if that has changed."""
-        wanted = len(self._by_channel) + len(self._by_pattern)
-        up = self._mouth.is_up and self._ear.is_up and len(self._heard) == wanted
+        # All that was listened to when the connection was made; what comes later does not
+        # make the rest deaf.
+        if len(self._heard) == len(self._by_channel) + len(self._by_pattern):
+            self._hears = self._ear.is_up
+        up = self._mouth.is_up and self._hears
         was_up, self._stats.up = self._stats.up, up
         now = self._reactor.seconds()
+        if up and not was_up:
+            self._settle(now + MAX_SETTLING)
+        elif was_up and not up:
+            self._settle(None)
         if up and self._down_since is not None:
             _log.info(
                 "cluster: {address} is back after {seconds:.1f} s",
@@ -277,8 +335,13 @@ class RedisBus:
         self._trim()
         if not self._stats.up:
             return
+        self._count_servers(self._servers_counted)
         for listener in self._by_pattern.values():
             self.count(listener.probe).addCallback(self._checked, listener)
+
+    def _servers_counted(self, servers: int) -> None:
+        if self._settles_until is None:
+            self._servers = servers
 
     def _checked(self, listeners: int | None, listener: Listener) -> None:
         known = listener.probe in self._heard and listener in self._by_pattern.values()

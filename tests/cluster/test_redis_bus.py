@@ -27,6 +27,7 @@ class Ear:
         self.channels = (name + b"-request", name + b"-own")
         self.prefix = name + b"#"
         self.probe = name + b"-own"
+        self.shared = name + b"-request"
         self.got: list[tuple[bytes, bytes]] = []
 
     def received(self, channel, data) -> None:
@@ -60,6 +61,11 @@ class RedisTestCase(TestCase):
             await deferLater(reactor, 0.01)
         self.fail(f"{what} did not come: {self.lines}")
 
+    async def hears(self, bus) -> None:
+        """Wait until a bus listens to everything that it is to listen to."""
+        wanted = len(bus._by_channel) + len(bus._by_pattern)
+        await self.until(lambda: len(bus._heard) == wanted, "a subscription")
+
     def bus(self, url="", max_message=1000) -> RedisBus:
         bus = RedisBus(
             RedisAddress(url or self.redis.url, "REDIS"),
@@ -85,7 +91,8 @@ class CarryingTests(RedisTestCase):
         (one, first), (two, second) = await self.up(), await self.up()
         other = Ear(b"y")
         two.listen(other)
-        await self.until(lambda: two.is_up)
+        self.assertTrue(two.is_up)
+        await self.hears(two)
         sent = [(b"x#", b"1"), (b"x#room \xff*", b"\x00\r\n"), (b"x-request", b"2"), (b"x#", b"3")]
         for channel, data in sent:
             one.publish(channel, data)
@@ -106,7 +113,7 @@ class CarryingTests(RedisTestCase):
         self.assertTrue(bus.is_up)
         other = Ear(b"y")
         bus.listen(other)
-        await self.until(lambda: bus.is_up)
+        await self.hears(bus)
         bus.publish(b"x#", b"1")
         bus.publish(b"x-request", b"1")
         bus.publish(b"y#", b"2")
@@ -120,7 +127,7 @@ class CarryingTests(RedisTestCase):
         ears = [Ear(name) for name in (b"a*", b"a?", b"[a]", b"a\\", b"ab", b"a^-\xc3\xbc")]
         for ear in ears:
             bus.listen(ear)
-        await self.until(lambda: bus.is_up)
+        await self.hears(bus)
         for ear in ears:
             bus.publish(ear.prefix + b"room", ear.prefix)
         await self.until(lambda: ears[-1].got)
@@ -184,10 +191,42 @@ class BreakingTests(RedisTestCase):
         # Some tries fail, and are not logged.
         await self.until(lambda: bus._stats.reconnects > 4)
         await self.redis.start()
-        await self.until(lambda: len(ear.got) == 2 or bus.is_up)
+        await self.until(lambda: len(ear.got) == 2)
+        self.assertEqual(ear.got, [(b"x#", b"waits"), (b"x#", b"waits too")])
         await self.works(bus, ear)
         self.assertEqual(bus._stats.unsent, 1)
         self.assertEqual(self.told(), (1, 1))
+
+    async def test_others_come_back_later(self) -> None:
+        """What waits is not sent before as many servers listen as did."""
+        self.patch(redis_bus, "CHECK_SECONDS", 0.02)
+        (one, _), (two, ear) = await self.up(), await self.up()
+        await self.until(lambda: one._servers == 2)
+        await self.redis.stop()
+        await self.until(lambda: not one.is_up and not two.is_up)
+        await gatherResults([two._ear.stop(), two._mouth.stop()])
+        one.publish(b"x#", b"waits")
+        await self.redis.start()
+        await self.until(lambda: one.is_up)
+        one.publish(b"x#", b"after it")
+        one.publish(b"x#", b"does not wait", waits=False)
+        two._ear.start()
+        two._mouth.start()
+        await self.until(lambda: len(ear.got) == 2)
+        self.assertEqual([data for _, data in ear.got], [b"waits", b"after it"])
+
+    async def test_others_do_not_come_back(self) -> None:
+        """They are not waited for for ever."""
+        self.patch(redis_bus, "CHECK_SECONDS", 0.02)
+        self.patch(redis_bus, "MAX_SETTLING", 0.3)
+        (one, ear), (two, _) = await self.up(), await self.up()
+        await self.until(lambda: one._servers == 2)
+        await self.redis.stop()
+        await self.until(lambda: not one.is_up)
+        one.publish(b"x#", b"waits")
+        await two.stop()
+        await self.redis.start()
+        await self.until(lambda: ear.got)
 
     async def test_not_there_at_first(self) -> None:
         await self.redis.stop()
