@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -121,6 +122,9 @@ class _Protocol(SubscriberProtocol):  # type: ignore[misc]
 
     def connectionLost(self, reason: Any) -> None:
         super().connectionLost(reason)
+        if not reason.check(ConnectionClosed):
+            # What TLS did not like, and not what txredisapi makes of it.
+            self._owner.rejected(reason.getErrorMessage())
         self._owner.went(self)
 
     # -- IPushProducer ------------------------------------------------------------
