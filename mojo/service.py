@@ -152,6 +152,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             self._orders = self.cluster.carry_orders(self._acts.perform)
             self.cluster.setServiceParent(self)
             self._sockets.make_adapter = self.cluster.make_adapter
+            self._sockets.make_remote = self.cluster.make_remote
             self.stats.cluster = self.cluster.stats
         store = make_store(settings, reactor, self.cookies)
         self.session_keeper = SessionKeeper(store, reactor)

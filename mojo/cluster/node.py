@@ -60,6 +60,10 @@ class ClusterNode(Service):
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
         return PubSubAdapter(self, namespace, local)
 
+    def make_remote(self, namespace: Carried) -> PubSubAdapter:
+        """Make the adapter to a namespace that is not here; see `MakeRemote`."""
+        return PubSubAdapter(self, namespace, LocalAdapter(), listens=False)
+
     def carry_orders(self, perform: Callable[[str, list[Any]], None]) -> Orders:
         """Make the channel of what happens to visitors; see `Orders`."""
         return Orders(self, perform)

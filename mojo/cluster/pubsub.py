@@ -39,9 +39,14 @@ class PubSubAdapter:
         server: this server.
         namespace: the namespace.
         local: its connections of this process.
+        listens: whether there are any: the namespace may be at other servers alone, which are
+            told and cannot be asked, for their answers would come to nobody.
     """
 
-    def __init__(self, server: Server, namespace: Carried, local: LocalAdapter) -> None:
+    def __init__(
+        self, server: Server, namespace: Carried, local: LocalAdapter, *, listens: bool = True
+    ) -> None:
+        self._listens = listens
         self._server = server
         self._bus = server.bus
         self._namespace = namespace
@@ -65,7 +70,8 @@ class PubSubAdapter:
         self.leave = local.leave
         self.swap = local.swap
         self.rooms_of = local.rooms_of
-        self._bus.listen(self)
+        if listens:
+            self._bus.listen(self)
 
     def __repr__(self) -> str:
         return f"<PubSubAdapter of {self._namespace.name}>"
@@ -115,7 +121,7 @@ class PubSubAdapter:
         collector.ask_elsewhere()
         asking = Asking(request_id, collector)
         data = self._pack(request, name)
-        if data is None or not self._bus.is_up:
+        if data is None or not self._can_ask:
             asking.counted(None)
         else:
             self._askings[request_id] = asking
@@ -175,13 +181,17 @@ class PubSubAdapter:
         data = wire.dump_message(request, self._namespace.parser.encoder)
         over = partial(self._gatherings.pop, request_id, None)
         gathering = Gathering(self._namespace.clock, over)
-        if not self._bus.is_up:
+        if not self._can_ask:
             gathering.counted(None)
         else:
             self._gatherings[request_id] = gathering
             self._count_others(gathering.counted)
             self._bus.publish(self._names.request, data, waits=False)
         return gathering.result
+
+    @property
+    def _can_ask(self) -> bool:
+        return self._listens and self._bus.is_up
 
     def _count_others(self, counted: Callable[[int | None], object]) -> None:
         def take(servers: int | None) -> None:

@@ -306,6 +306,8 @@ class Carried(Protocol):
 Answer = Callable[[Any], object]
 #: Makes a namespace's adapter around its rooms.
 MakeAdapter = Callable[[Carried, LocalAdapter], Adapter]
+#: Makes an adapter to a namespace that is not here, but may be at other servers.
+MakeRemote = Callable[[Carried], Adapter]
 
 
 def alone(namespace: Carried, local: LocalAdapter) -> Adapter:

@@ -9,7 +9,7 @@ declared by hand can be made of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Protocol
 
@@ -17,8 +17,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mojo.errors import EventTableError
+from mojo.socketio.adapter import Answer, MakeRemote
 from mojo.socketio.namespace import HandlerClass, Namespace
-from mojo.socketio.operator import BroadcastOperator
+from mojo.socketio.operator import BroadcastOperator, Place
 from mojo.socketio.packet import ROOT
 from mojo.socketio.parser import Parser
 
@@ -49,6 +50,7 @@ class Origin(Protocol):
     clock: IReactorTime
     parser: Parser
     new_ack_id: Callable[[], int]
+    make_remote: MakeRemote | None
 
     @property
     def namespaces(self) -> Mapping[str, Namespace]:
@@ -74,10 +76,31 @@ class OnDemand:
         self._origin = origin
         self._name = name
 
-    def places(self) -> Collection[Namespace]:
-        """Give the namespace, if it is there."""
+    def places(self) -> Collection[Place]:
+        """Give the namespace, if it is there, or the way to where it may be."""
         found = self._origin.namespaces.get(self._name)
-        return () if found is None else (found,)
+        if found is not None:
+            return (found,)
+        make_remote = self._origin.make_remote
+        return () if make_remote is None else (_Elsewhere(self._origin, self._name, make_remote),)
+
+
+class _Elsewhere:
+    """A namespace that is not here, but may be at other servers: a `Place`."""
+
+    def __init__(self, origin: Origin, name: str, make_remote: MakeRemote) -> None:
+        self.name = name
+        self.clock = origin.clock
+        self.parser = origin.parser
+        self.new_ack_id = origin.new_ack_id
+        self.adapter = make_remote(self)
+
+    def places(self) -> Collection[Place]:
+        """Give itself."""
+        return (self,)
+
+    def server_event(self, name: str, args: Sequence[Any], answer: Answer | None) -> None:
+        """Nothing is heard where nothing is."""
 
 
 class ParentNamespace:

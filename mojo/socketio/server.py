@@ -25,7 +25,7 @@ from mojo.engineio.server import EngineServer, new_id
 from mojo.engineio.session import EngineSession
 from mojo.engineio.stats import EngineStats
 from mojo.errors import EventTableError
-from mojo.socketio.adapter import MakeAdapter, alone
+from mojo.socketio.adapter import MakeAdapter, MakeRemote, alone
 from mojo.socketio.client import Client
 from mojo.socketio.connection import Connection
 from mojo.socketio.handler import MojoSocketHandler
@@ -85,6 +85,7 @@ class SocketServer:
         presence: the lists of who is here.
         users: makes users of their ids.
         make_adapter: makes the adapters of its namespaces; to be set before there are any.
+        make_remote: makes those to namespaces that only other servers have, if there are others.
         sessions: where the sessions of visitors come from, if it keeps any.
         unfinished: what apps are still at work on of connections that are gone.
         stats: what it counts.
@@ -111,6 +112,7 @@ class SocketServer:
         self.users = Users()
         self.sessions: SessionSource | None = None
         self.make_adapter: MakeAdapter = alone
+        self.make_remote: MakeRemote | None = None
         self.new_id = new_id
         # count() is atomic: ids may be made in any thread.
         self.new_ack_id: Callable[[], int] = itertools.count().__next__
