@@ -5,17 +5,14 @@ A connection that went is made again by itself, and what is listened to is subsc
 again; that it is, is not assumed: Redis confirms each subscription, and every few seconds it is
 asked whether somebody listens to the channels to which only we do.
 
-What is published while it cannot leave waits: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at
-most, for `MAX_WAIT` seconds at most; the oldest goes first.  Later, what is real-time is
-no use to anybody.  Volatile events and questions, whose time is running, do not wait; what is
-done to logins waits for as long as it takes.  When Redis is back, all servers come back, and not
-at one moment: what waits then waits until as many listen as did before, or for `MAX_SETTLING`
-seconds, since Redis keeps nothing for those who are not there yet.
+What is published while it cannot leave waits in an `Outbox`.  Volatile events and questions, whose
+time is running, do not.  When Redis is back, all servers come back, and not at one moment: what
+waits then waits until as many listen as did before, or for `MAX_SETTLING` seconds, since Redis
+keeps nothing for those who are not there yet.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +22,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from mojo.cluster.bus import Listener
+from mojo.cluster.outbox import Outbox
 from mojo.cluster.stats import ClusterStats
 from mojo.redis.address import RedisAddress
 from mojo.redis.connection import MAX_DELAY, RedisConnection
@@ -32,8 +30,6 @@ from mojo.redis.resp import TOO_LONG, RespError
 
 _log = Logger()
 
-#: The most that waits while Redis is away or slow; and for how long, in seconds.
-MAX_WAITING, MAX_WAITING_BYTES, MAX_WAIT = 10_000, 16_000_000, 30.0
 #: The longest, in seconds, that other servers may take to come back after we have: no less than
 #: the time between their tries; and seconds between two looks at whether they have.
 MAX_SETTLING, SETTLING_SECONDS = MAX_DELAY + 0.5, 0.1
@@ -78,9 +74,7 @@ class RedisBus:
         # What Redis has confirmed of them, on the connection that there is.
         self._heard: set[bytes] = set()
         self._hears = False
-        self._waiting: deque[tuple[float, bytes, bytes]] = deque()
-        self._waiting_bytes = 0
-        self._lasting: deque[tuple[bytes, bytes]] = deque(maxlen=MAX_WAITING)
+        self._outbox = Outbox(reactor, stats)
         # How many servers there were; and until when they are waited for, if they are.
         self._servers = 0
         self._settles_until: float | None = None
@@ -111,8 +105,7 @@ class RedisBus:
         self._settle(None)
         if self._checking.running:
             self._checking.stop()
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        self._outbox.forget()
         return gatherResults([self._ear.stop(), self._mouth.stop()])
 
     # -- Bus ------------------------------------------------------------------
@@ -151,16 +144,10 @@ class RedisBus:
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
-        elif self._flows and not (waits and (self._waiting or self._settles_until is not None)):
+        elif self._flows and not (waits and (self._outbox or self._settles_until is not None)):
             self._send(channel, data)
-        elif lasts:
-            if len(self._lasting) == self._lasting.maxlen:
-                self._stats.unsent += 1
-            self._lasting.append((channel, data))
-        elif waits and self._is_running:
-            self._waiting.append((self._reactor.seconds(), channel, data))
-            self._waiting_bytes += len(data)
-            self._trim()
+        elif lasts or (waits and self._is_running):
+            self._outbox.put(channel, data, lasts=lasts)
         else:
             self._stats.unsent += 1
 
@@ -280,24 +267,9 @@ class RedisBus:
             self._settling = self._reactor.callLater(SETTLING_SECONDS, self._look_for_others)
 
     def _flush(self) -> None:
-        self._trim()
-        while self._lasting and self._flows:
-            self._send(*self._lasting.popleft())
-        while self._waiting and self._flows:
-            _, channel, data = self._waiting.popleft()
-            self._waiting_bytes -= len(data)
-            self._send(channel, data)
-
-    def _trim(self) -> None:
-        oldest = self._reactor.seconds() - MAX_WAIT
-        while self._waiting and (
-            len(self._waiting) > MAX_WAITING
-            or self._waiting_bytes > MAX_WAITING_BYTES
-            or self._waiting[0][0] < oldest
-        ):
-            _, _, data = self._waiting.popleft()
-            self._waiting_bytes -= len(data)
-            self._stats.unsent += 1
+        self._outbox.trim()
+        while self._outbox and self._flows:
+            self._send(*self._outbox.take())
 
     def _look(self, why: str = "") -> None:
         """See whether the bus is up, and say so if that has changed."""
@@ -332,7 +304,7 @@ class RedisBus:
 
     def _check(self) -> None:
         """Ask Redis whether it takes us to listen where only we do."""
-        self._trim()
+        self._outbox.trim()
         if not self._stats.up:
             return
         self._count_servers(self._servers_counted)

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mojo.cluster import redis_bus
+from mojo.cluster import outbox, redis_bus
 from mojo.cluster.redis_bus import RedisBus, literal
 from mojo.cluster.stats import ClusterStats
 from mojo.redis import connection
@@ -256,28 +256,12 @@ class BreakingTests(RedisTestCase):
         await self.until(lambda: not bus.is_up)
         await self.works(bus, ear)
 
-    async def test_waiting_is_bounded(self) -> None:
-        """The oldest goes first, by number, by bytes and by age."""
-        bus, _ear = await self.up()
-        await self.redis.stop()
-        await self.until(lambda: not bus.is_up)
-        self.patch(redis_bus, "MAX_WAITING", 3)
-        for number in range(5):
-            bus.publish(b"x#", b"%d" % number)
-        self.assertEqual(bus._stats.unsent, 2)
-        self.patch(redis_bus, "MAX_WAITING_BYTES", 5)
-        bus.publish(b"x#", b"xxxx")
-        self.assertEqual([data for _, _, data in bus._waiting], [b"4", b"xxxx"])
-        self.patch(redis_bus, "MAX_WAIT", -1.0)
-        bus._check()
-        self.assertEqual((len(bus._waiting), bus._waiting_bytes, bus._stats.unsent), (0, 0, 6))
-
     async def test_what_lasts(self) -> None:
         """It waits however long it takes, and comes before what came to wait before it."""
         bus, ear = await self.up()
         await self.redis.stop()
         await self.until(lambda: not bus.is_up)
-        self.patch(redis_bus, "MAX_WAIT", -1.0)
+        self.patch(outbox, "MAX_WAIT", -1.0)
         bus.publish(b"x#", b"too late")
         bus.publish(b"x-own", b"lasts", lasts=True)
         await self.redis.start()
