@@ -10,6 +10,7 @@ from mojo.engineio.transports import poller as poller_module
 from mojo.engineio.transports.descriptor import Descriptor
 from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.testing.frames import (
+    BINARY,
     CLOSE,
     PING,
     PONG,
@@ -150,6 +151,31 @@ class OwnWayTests(PlainTcpTestCase):
         self.assertEqual(len(received), 10 + 1 + len(MUCH) + 6)
         self.assertEqual((self.session.buffered, self.session.writable), (0, True))
         self.successResultOf(drained)
+
+    def test_long_bytes_are_not_copied(self) -> None:
+        """They leave as they are, behind a head of their own, and in their turn."""
+        client = self.open()
+        data = bytes(100_000)
+        seen = []
+
+        class Socket(Counted):
+            def sendmsg(self, pieces) -> int:
+                seen.extend(pieces)
+                return super().sendmsg(pieces)
+
+        descriptor = self.session.transport.transport
+        descriptor.socket = counted = Socket(descriptor.socket)
+        for message in ("a", data, "b"):
+            self.session.send(message)
+        self.endpoint.turn()
+        self.assertEqual(seen[:2], [b"\x81\x024a", b"\x82\x7f\0\0\0\0\0\x01\x86\xa0"])
+        self.assertIs(seen[2], data)
+        self.assertEqual(counted.calls, [("sendmsg", 100_014), ("send", 4)])
+        received = client.recv(100_018, socket.MSG_WAITALL)
+        self.assertEqual(
+            [(frame.opcode, len(frame.payload)) for frame in parse_frames(received)],
+            [(TEXT, 2), (BINARY, 100_000), (TEXT, 2)],
+        )
 
     def test_pings_of_who_does_not_read(self) -> None:
         """It is not read until it has taken what waits: pongs would fill our memory."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mojo.engineio.packet import Packet
-from mojo.engineio.versions import FIN_TEXT, VERSION_4, Version
+from mojo.engineio.versions import FIN_BINARY, FIN_TEXT, VERSION_4, Version
 
 _MASKED = 0x80
 # What stands before nearly every payload.
@@ -64,6 +64,19 @@ def frame_of(packet: Packet) -> bytes:
         head = _SHORT_TEXT_HEADS[size] if size < 126 and first == FIN_TEXT else None
         frame = packet.frame_form = (head or encode_head(first, size)) + payload
     return frame
+
+
+def long_frame_of(packet: Packet) -> tuple[bytes, ...]:
+    """
+    Give the frame that carries a long packet in version 4, in one or two pieces.
+
+    Bytes, other than text, are the packet's own: a megabyte is not copied to stand behind ten
+    bytes, and the copy not kept on the packet.
+    """
+    data = packet.data
+    if isinstance(data, bytes):
+        return encode_head(FIN_BINARY, len(data)), data
+    return (frame_of(packet),)
 
 
 def masked_frame_of(packet: Packet, mask: bytes) -> bytes:

@@ -26,7 +26,7 @@ from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.descriptor import Descriptor
 from mojo.engineio.transports.frame_reader import FrameReader
-from mojo.engineio.transports.frames import framer_of
+from mojo.engineio.transports.frames import frame_of, framer_of, long_frame_of
 from mojo.engineio.transports.opening import compression_offers, opening_response
 from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.engineio.transports.poller import Batches, Poller
@@ -117,21 +117,28 @@ class WebSocketTransport(FrameReader):
         # What `writable` says, without the call.
         if outlet.full or self._lost or not (self._autobahn is None or self._autobahn.open):
             return 0
-        if len(packets) == 1:
-            frames = [self._frame(packets[0])]
-            size = len(frames[0])
+        first = packets[0]
+        if len(packets) == 1 and first.size < CHUNK:
+            pieces = [self._frame(first)]
+            size = len(pieces[0])
+            count = 1
         else:
-            frames = []
-            size = 0
+            pieces = []
+            size = count = 0
             for packet in packets:
-                frame = self._frame(packet)
-                frames.append(frame)
-                size += len(frame)
+                count += 1
+                if packet.size >= CHUNK and self._frame is frame_of:
+                    frame = long_frame_of(packet)
+                    pieces += frame
+                    size += sum(map(len, frame))
+                else:
+                    pieces.append(self._frame(packet))
+                    size += len(pieces[-1])
                 if size >= CHUNK:
                     break
         self._host.stats.bytes_sent += size
-        outlet.send(frames, size)
-        return len(frames)
+        outlet.send(pieces, size)
+        return count
 
     def close(self, reason: CloseReason) -> None:
         """Begin the closing handshake; see `Transport`."""
