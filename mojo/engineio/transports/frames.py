@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mojo.engineio.packet import Packet
+from mojo.engineio.packet import Packet, PacketType
 from mojo.engineio.versions import FIN_BINARY, FIN_TEXT, VERSION_4, Version
 
 _MASKED = 0x80
+_MESSAGE = PacketType.MESSAGE
 # What stands before nearly every payload.
 _SHORT_TEXT_HEADS = tuple(bytes((FIN_TEXT, size)) for size in range(126))
 
@@ -59,7 +60,12 @@ def frame_of(packet: Packet) -> bytes:
     """Give, and remember on the packet, the frame that carries it in version 4."""
     frame = packet.frame_form
     if frame is None:
-        first, payload = VERSION_4.encode_message(packet)
+        data = packet.data
+        if packet.type is _MESSAGE and type(data) is str:
+            # What nearly every packet is, with nobody asked what that looks like.
+            first, payload = FIN_TEXT, b"4" + data.encode("utf-8")
+        else:
+            first, payload = VERSION_4.encode_message(packet)
         size = len(payload)
         head = _SHORT_TEXT_HEADS[size] if size < 126 and first == FIN_TEXT else None
         frame = packet.frame_form = (head or encode_head(first, size)) + payload
