@@ -297,9 +297,12 @@ const scenarios = {
     const ada = await signUp("Ada");
     const phone = await logIn("Ada", PHONE);
     const other = await logIn("Ada");
-    await until(async () => assert.deepEqual(await online(ada), ["Ada"]));
+    for (const page of [phone, other]) {
+      await say(page, "Here");
+      await page.waitForSelector("#messages .mine");
+    }
     await ada.click("header >> text=Ada");
-    await ada.waitForSelector("text=3 browsers");
+    await ada.waitForSelector("text=open in 2 other browsers");
     await ada.fill("#old", "wrong horse");
     await ada.fill("#password", "another horse");
     await ada.press("#password", "Enter");

@@ -186,6 +186,7 @@ class ChatTests(SynchronousTestCase):
         for fields, elsewhere in ({}, True), ({"everywhere": "yes"}, False):
             browser = self.server.browser("ada", f"session {elsewhere}")
             tab = self.server.connect(browser=browser)
+            self.assertIn("open in 1 other browser of", browser.get("/account").text)
             browser.submit("/logout", "/account", **fields)
             self.assertEqual(self.heard(tab, "logged out"), [["logout"]])
             self.assertEqual(tab.closed, "io server disconnect")

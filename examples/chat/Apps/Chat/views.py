@@ -136,9 +136,9 @@ class AccountPage(Page):
         self.render_account(done="Your password is changed. Everywhere else you are logged out.")
 
     def render_account(self, status=200, *, done=None, errors=None):
-        browsers = len(self.mojo.user(self.user_id).session_ids)
+        others = self.mojo.user(self.user_id).session_ids - {self.session_id}
         self.set_status(status)
-        self.render("account.html", done=done, errors=errors or {}, browsers=browsers)
+        self.render("account.html", done=done, errors=errors or {}, others=len(others))
 
 
 @login_required
