@@ -147,7 +147,7 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual(self.importers("msgpack"), {"mojo.socketio.msgpack_values"})
         self.assertEqual(
             self.importers("mojo.socketio.msgpack_values"),
-            {"mojo.socketio.msgpack_parser", "mojo.cluster.wire"},
+            {"mojo.socketio.msgpack_parser", "mojo.cluster.wire", "mojo.cluster.streams_wire"},
         )
         self.assertEqual(self.importers("mojo.socketio.msgpack_parser"), {"mojo.socketio.formats"})
 
@@ -170,6 +170,7 @@ class LayerTests(SynchronousTestCase):
             {
                 "mojo.sessions.redis_store",
                 "mojo.cluster.redis_bus",
+                "mojo.cluster.redis_stream",
                 "mojo.cluster.url",
                 "mojo.emitter.blocking",
                 "mojo.emitter.deferred",

@@ -64,7 +64,10 @@ class ClusterTests(SynchronousTestCase):
         for url, problem in (
             ("redis://:secret@host/x", "REDIS is no URL of a Redis"),
             ("redis://:secret@host?prefx=a", "REDIS has 'prefx' in its query; known are: adapter,"),
-            ("redis://:secret@host?adapter=smoke", "REDIS has adapter='smoke'; known is 'pubsub'"),
+            (
+                "redis://:secret@host?adapter=smoke",
+                "REDIS has adapter='smoke'; known are 'pubsub' and 'streams'",
+            ),
         ):
             with self.assertRaises(SettingsError) as caught:
                 make_service(redis=url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -29,11 +29,19 @@ class Listener(Protocol):
         """Take a message of one of the channels; must not raise."""
 
 
+#: The fields of an entry in a stream.
+Entry = Mapping[str, bytes]
+#: Takes an entry, and the id that it has; must not raise.
+Follower = Callable[[str, Entry], object]
+
+
 class Bus(Protocol):
     """
     Carries messages to whoever listens, in the order in which each server sent them.
 
     A message comes once or not at all; who has published it gets it too, if it listens.
+    Beside the channels there may be a stream, whose entries all get in the same order, also
+    those that were added while they could not read it.
     """
 
     @property
@@ -58,6 +66,21 @@ class Bus(Protocol):
             waits: whether it waits for its turn if it cannot leave now; else it is dropped.
             lasts: whether it waits for as long as it takes.
         """
+
+    def append(self, entry: Entry, *, waits: bool = True) -> None:
+        """
+        Add an entry to the stream that all servers read.
+
+        Args:
+            entry: its fields.
+            waits: see `publish`.
+        """
+
+    def follow(self, namespace: str, follower: Follower) -> None:
+        """Give a follower the entries of a namespace from now on: also those of our own."""
+
+    def unfollow(self, namespace: str) -> None:
+        """Give it nothing any longer."""
 
     def count(self, channel: bytes) -> Deferred[int | None]:
         """Tell how many listen to a channel by its name; ``None`` if that is not known."""

@@ -10,10 +10,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.line import MakeLine
 from mojo.cluster.orders import Orders
-from mojo.cluster.pubsub import PubSubAdapter
+from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.stats import ClusterStats
+from mojo.cluster.streams import StreamsLine
 from mojo.cluster.url import read_url
 from mojo.socketio.adapter import Carried, LocalAdapter
 
@@ -49,20 +52,28 @@ class ClusterNode(Service):
         max_message: int,
         random: Callable[[], float] = random,
     ) -> None:
-        address, self.prefix = read_url(url, "REDIS")
+        address, self.prefix, adapter = read_url(url, "REDIS")
         self.uid = new_id()
         self.new_id = new_id
         self.stats = ClusterStats()
-        self.bus = RedisBus(address, reactor, self.stats, max_message=max_message, random=random)
+        self.bus = RedisBus(
+            address,
+            reactor,
+            self.stats,
+            max_message=max_message,
+            random=random,
+            stream=self.prefix if adapter == "streams" else None,
+        )
+        self._make_line: MakeLine = StreamsLine if adapter == "streams" else PubSubLine
         self._refused: set[str] = set()
 
-    def make_adapter(self, namespace: Carried, local: LocalAdapter) -> PubSubAdapter:
+    def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
-        return PubSubAdapter(self, namespace, local)
+        return ClusterAdapter(self, namespace, local, self._make_line)
 
-    def make_remote(self, namespace: Carried) -> PubSubAdapter:
+    def make_remote(self, namespace: Carried) -> ClusterAdapter:
         """Make the adapter to a namespace that is not here; see `MakeRemote`."""
-        return PubSubAdapter(self, namespace, LocalAdapter(), listens=False)
+        return ClusterAdapter(self, namespace, LocalAdapter(), self._make_line, listens=False)
 
     def carry_orders(self, perform: Callable[[str, list[Any]], None]) -> Orders:
         """Make the channel of what happens to visitors; see `Orders`."""

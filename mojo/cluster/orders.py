@@ -14,7 +14,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from mojo.cluster import wire
-from mojo.cluster.requests import Server
+from mojo.cluster.line import Server
 from mojo.cluster.wire import to_bytes
 from mojo.errors import PacketError
 

@@ -1,5 +1,5 @@
 """
-What waits to be published, within bounds: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at most,
+What waits to be sent, within bounds: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at most,
 for `MAX_WAIT` seconds at most; the oldest goes first.  What lasts waits for as long as it takes,
 and leaves before the rest; of it there are `MAX_WAITING` at most.
 """
@@ -16,9 +16,13 @@ from mojo.cluster.stats import ClusterStats
 MAX_WAITING, MAX_WAITING_BYTES, MAX_WAIT = 10_000, 16_000_000, 30.0
 
 
+#: What comes before the data in a command.
+Command = tuple[str | bytes, ...]
+
+
 class Outbox:
     """
-    Messages and their channels.
+    Data, and the commands that they are the end of.
 
     Args:
         clock: tells how old they are.
@@ -28,29 +32,29 @@ class Outbox:
     def __init__(self, clock: IReactorTime, stats: ClusterStats) -> None:
         self._clock = clock
         self._stats = stats
-        self._waiting: deque[tuple[float, bytes, bytes]] = deque()
+        self._waiting: deque[tuple[float, Command, bytes]] = deque()
         self._bytes = 0
-        self._lasting: deque[tuple[bytes, bytes]] = deque()
+        self._lasting: deque[tuple[Command, bytes]] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._lasting)
 
-    def put(self, channel: bytes, data: bytes, *, lasts: bool) -> None:
+    def put(self, command: Command, data: bytes, *, lasts: bool) -> None:
         """Keep a message until it can leave."""
         if lasts:
-            self._lasting.append((channel, data))
+            self._lasting.append((command, data))
         else:
-            self._waiting.append((self._clock.seconds(), channel, data))
+            self._waiting.append((self._clock.seconds(), command, data))
             self._bytes += len(data)
         self.trim()
 
-    def take(self) -> tuple[bytes, bytes]:
-        """Give the channel and the message whose turn it is; there must be one."""
+    def take(self) -> tuple[Command, bytes]:
+        """Give the command and the data whose turn it is; there must be one."""
         if self._lasting:
             return self._lasting.popleft()
-        _, channel, data = self._waiting.popleft()
+        _, command, data = self._waiting.popleft()
         self._bytes -= len(data)
-        return channel, data
+        return command, data
 
     def trim(self) -> None:
         """Drop what is too old or too much."""

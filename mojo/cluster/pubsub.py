@@ -1,276 +1,93 @@
 """
-The adapter that speaks as ``@socket.io/redis-adapter`` does: everything by publish and subscribe.
-
-What is told it is done here at once, whether the bus is up or not, and then told the others: what
-comes back of our own is passed over.  What comes is judged before anything is done with it;
-what cannot be read is counted, and never reaches a client.
+The line that speaks as ``@socket.io/redis-adapter`` does: everything by publish and subscribe.
 
 See: @socket.io/redis-adapter 8.3, ``RedisAdapter``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from mojo.cluster import wire
-from mojo.cluster.gathering import Asking, Gathering
-from mojo.cluster.names import read_hosted, write_room
-from mojo.cluster.requests import Requests, Server
+from mojo.cluster.line import Server, Taker, refusing
 from mojo.cluster.wire import Channels, Kind
-from mojo.errors import PacketError, UnsendableError
-from mojo.socketio.acks import AckCollector
-from mojo.socketio.adapter import Carried, Gathered, LocalAdapter, SocketFacts, Target
-from mojo.socketio.message import Message
-from mojo.socketio.rooms import Room
-
-_log = Logger()
+from mojo.socketio.adapter import Carried
 
 
-class PubSubAdapter:
+class PubSubLine:
     """
-    A namespace's adapter; see `mojo.socketio.adapter.Adapter`.
+    A line; see `mojo.cluster.line.Line`.
 
     Args:
         server: this server.
         namespace: the namespace.
-        local: its connections of this process.
-        listens: whether there are any: the namespace may be at other servers alone, which are
-            told and cannot be asked, for their answers would come to nobody.
+        taker: takes what comes; ``None`` if nothing is to.
     """
 
-    def __init__(
-        self, server: Server, namespace: Carried, local: LocalAdapter, *, listens: bool = True
-    ) -> None:
-        self._listens = listens
+    def __init__(self, server: Server, namespace: Carried, taker: Taker | None) -> None:
         self._server = server
         self._bus = server.bus
         self._namespace = namespace
-        self._local = local
-        self._names = Channels(server.prefix, namespace.name, server.uid)
-        self._gatherings: dict[str, Gathering] = {}
-        self._askings: dict[str, Asking] = {}
-        self._requests = Requests(server, namespace, local, self._names)
-        self.channels: Sequence[bytes] = (
-            self._names.request,
-            self._names.response,
-            self._names.own_response,
-        )
-        self.prefix = self._names.broadcast
-        self.probe = self._names.own_response
-        self.shared: bytes | None = self._names.request
-        # What is of this process alone is done without a step in between.
-        self.add = local.add
-        self.remove = local.remove
-        self.join = local.join
-        self.leave = local.leave
-        self.swap = local.swap
-        self.rooms_of = local.rooms_of
-        if listens:
+        self._names = names = Channels(server.prefix, namespace.name, server.uid)
+        self.channels: Sequence[bytes] = (names.request, names.response, names.own_response)
+        self.prefix = names.broadcast
+        self.probe = names.own_response
+        self.shared: bytes | None = names.request
+        if taker is not None:
+            self._taker = taker
             self._bus.listen(self)
 
     def __repr__(self) -> str:
-        return f"<PubSubAdapter of {self._namespace.name}>"
+        return f"<PubSubLine of {self._namespace.name}>"
 
     def close(self) -> None:
-        """Listen no longer."""
-        self.give_up()
+        """Hear nothing any longer."""
         self._bus.unlisten(self)
 
-    def give_up(self) -> None:
-        """Wait for nobody any longer, and leave no timer."""
-        for gathering in list(self._gatherings.values()):
-            gathering.give_up()
-        self._requests.give_up()
+    def count_servers(self) -> Deferred[int | None]:
+        """Tell how many servers there are; see `Line`."""
+        return self._bus.count(self._names.request)
 
-    # -- what is told the others ---------------------------------------------------
+    def broadcast(self, packet: dict[str, Any], opts: dict[str, Any], *, waits: bool) -> None:
+        """Tell the others what is for clients of theirs; see `Line`."""
+        data = wire.pack_message([self._server.uid, packet, opts], self._encoder)
+        self._bus.publish(self._names.of_target(opts), data, waits=waits)
 
-    def broadcast(self, message: Message, target: Target) -> None:
-        """Send a message to all of a target; see `Adapter`."""
-        self._local.broadcast(message, target)
-        if target.local or message.event is None:
-            return
-        name, args = message.event
-        opts = wire.write_opts(target, **wire.write_flags(message))
-        packet = wire.write_packet(self._namespace.name, name, args)
-        data = self._pack([self._server.uid, packet, opts], name)
-        if data is not None:
-            self._bus.publish(self._names.of_target(opts), data, waits=not message.volatile)
+    def request(self, request: dict[str, Any], *, waits: bool = True) -> None:
+        """Ask something of the others; see `Line`."""
+        has_bytes = request["type"] == Kind.BROADCAST
+        write = wire.pack_message if has_bytes else wire.dump_message
+        self._bus.publish(self._names.request, write(request, self._encoder), waits=waits)
 
-    def broadcast_with_ack(
-        self, message: Message, target: Target, ack_id: int, collector: AckCollector
-    ) -> None:
-        """Send a message to all of a target, and wait for all; see `Adapter`."""
-        if target.local or message.event is None:
-            self._local.broadcast_with_ack(message, target, ack_id, collector)
-            return
-        name, args = message.event
-        request_id = self._server.new_id()
-        flags = {**wire.write_flags(message), "timeout": round(collector.timeout * 1000)}
-        request = wire.write_request(
-            self._server.uid,
-            Kind.BROADCAST,
-            requestId=request_id,
-            packet=wire.write_packet(self._namespace.name, name, args),
-            opts=wire.write_opts(target, **flags),
-        )
-        collector.ask_elsewhere()
-        asking = Asking(request_id, collector)
-        data = self._pack(request, name)
-        if data is None or not self._can_ask:
-            asking.counted(None)
-        else:
-            self._askings[request_id] = asking
-            collector.when_over(partial(self._askings.pop, request_id, None))
-            self._count_others(asking.counted)
-            self._bus.publish(self._names.request, data, waits=False)
-        self._local.broadcast_with_ack(message, target, ack_id, collector)
-
-    def fetch_sockets(self, target: Target) -> Deferred[Gathered[SocketFacts]]:
-        """Give what there is to know of each connection; see `Adapter`."""
-        here = self._local.fetch_sockets(target)
-        if target.local:
-            return here
-        opts = wire.write_opts(target)
-        elsewhere = self._gather(Kind.REMOTE_FETCH, {"opts": opts})
-
-        def join(found: Gathered[Any]) -> Deferred[Gathered[SocketFacts]]:
-            return here.addCallback(lambda ours: Gathered([*ours, *found], found.missing))
-
-        return elsewhere.addCallback(join)
-
-    def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
-        """Put all of a target into some rooms; see `Adapter`."""
-        self._tell(Kind.REMOTE_JOIN, target, rooms=sorted(map(write_room, rooms)))
-        self._local.add_sockets(target, rooms)
-
-    def del_sockets(self, target: Target, rooms: Collection[Room]) -> None:
-        """Take all of a target out of some rooms; see `Adapter`."""
-        self._tell(Kind.REMOTE_LEAVE, target, rooms=sorted(map(write_room, rooms)))
-        self._local.del_sockets(target, rooms)
-
-    def disconnect_sockets(self, target: Target, *, close: bool) -> None:
-        """End all of a target; see `Adapter`."""
-        self._tell(Kind.REMOTE_DISCONNECT, target, close=close)
-        self._local.disconnect_sockets(target, close=close)
-
-    def server_side_emit(self, name: str, args: Sequence[Any]) -> None:
-        """Send an event to the other servers' listeners; see `Adapter`."""
-        request = wire.write_request(self._server.uid, Kind.SERVER_SIDE_EMIT, data=[name, *args])
-        encoder = self._namespace.parser.encoder
-        self._bus.publish(self._names.request, wire.dump_message(request, encoder))
-
-    def server_side_call(self, name: str, args: Sequence[Any]) -> Deferred[Gathered[Any]]:
-        """Send an event to the other servers' listeners, and wait; see `Adapter`."""
-        return self._gather(Kind.SERVER_SIDE_EMIT, {"data": [name, *args]})
-
-    def _tell(self, kind: Kind, target: Target, **fields: Any) -> None:
-        if not target.local:
-            opts = wire.write_opts(target)
-            request = wire.write_request(self._server.uid, kind, opts=opts, **fields)
-            self._bus.publish(self._names.request, wire.dump_message(request))
-
-    def _gather(self, kind: Kind, fields: dict[str, Any]) -> Deferred[Gathered[Any]]:
-        """Ask all other servers something."""
-        request_id = self._server.new_id()
-        request = wire.write_request(self._server.uid, kind, requestId=request_id, **fields)
-        data = wire.dump_message(request, self._namespace.parser.encoder)
-        over = partial(self._gatherings.pop, request_id, None)
-        gathering = Gathering(self._namespace.clock, over)
-        if not self._can_ask:
-            gathering.counted(None)
-        else:
-            self._gatherings[request_id] = gathering
-            self._count_others(gathering.counted)
-            self._bus.publish(self._names.request, data, waits=False)
-        return gathering.result
+    def respond(self, request: dict[str, Any], response: dict[str, Any]) -> None:
+        """Answer what another server has asked; see `Line`."""
+        uid = request.get("uid")
+        # Only ours are known to listen there: it is an option of the reference.
+        own = "mojo" in request and isinstance(uid, str)
+        channel = self._names.response_to(uid) if own and uid else self._names.response
+        has_bytes = response.get("type") == Kind.BROADCAST_ACK
+        write = wire.pack_message if has_bytes else wire.dump_message
+        self._bus.publish(channel, write(response, self._encoder), waits=False)
 
     @property
-    def _can_ask(self) -> bool:
-        return self._listens and self._bus.is_up
-
-    def _count_others(self, counted: Callable[[int | None], object]) -> None:
-        def take(servers: int | None) -> None:
-            counted(None if servers is None else max(servers - 1, 0))
-
-        self._bus.count(self._names.request).addCallback(take)
-
-    def _pack(self, value: Any, name: str) -> bytes | None:
-        try:
-            return wire.pack_message(value, self._namespace.parser.encoder)
-        except UnsendableError as exc:
-            # Our clients have got it by then, or will: an error would say that nobody has.
-            self._server.stats.unsent += 1
-            _log.error(
-                "{app}: event {event!r} did not go to the other servers: {error}",
-                app=self._namespace.name,
-                event=name,
-                error=str(exc),
-            )
-            return None
-
-    # -- what the others tell ---------------------------------------------------------
+    def _encoder(self) -> Any:
+        return self._namespace.parser.encoder
 
     def received(self, channel: bytes, data: bytes) -> None:
         """Take a message; see `mojo.cluster.bus.Listener`."""
-        where = "broadcast"
-        try:
-            if channel == self._names.request:
-                where = "request"
-                self._requests.take(wire.read_message(data))
-            elif channel.startswith(self._names.response):
-                where = "response"
-                self._take_response(wire.read_message(data))
-            else:
-                self._take_broadcast(channel, data)
-        except (PacketError, UnsendableError, UnicodeDecodeError) as exc:
-            self._server.refuse(where, exc)
-        except Exception:
-            self._server.stats.refused += 1
-            _log.failure(
-                "{app}: a {where} of another server", app=self._namespace.name, where=where
-            )
-
-    def _take_broadcast(self, channel: bytes, data: bytes) -> None:
-        room = self._names.room_of(channel)
-        if room and not self._local.concerns(read_hosted(room)):
-            return  # unread: most of what there is for rooms is for those of others
-        sent = wire.read_broadcast(data)
-        # "/a#b" is a room of "/a" to the channel's name, and may be a namespace to its sender.
-        if sent.uid == self._server.uid or sent.namespace != self._namespace.name:
-            return
-        message = wire.make_event(self._namespace.parser, sent.name, sent.args, **sent.flags)
-        self._local.broadcast(message, sent.target)
-
-    def _take_response(self, response: dict[str, Any]) -> None:
-        request_id = response.get("requestId")
-        if not isinstance(request_id, str):
-            raise PacketError("a response to nothing")
-        asking = self._askings.get(request_id)
-        gathering = self._gatherings.get(request_id)
-        if asking is not None:
-            self._take_ack(asking, response)
-        elif gathering is not None:
-            if isinstance(response.get("sockets"), list):
-                gathering.answered(*map(wire.read_facts, response["sockets"]))
-            elif response.get("type") == Kind.SERVER_SIDE_EMIT:
-                gathering.answered(response.get("data"))
-            else:
-                raise PacketError("a response to something else")
-
-    def _take_ack(self, asking: Asking, response: dict[str, Any]) -> None:
-        kind = response.get("type")
-        if kind == Kind.BROADCAST_CLIENT_COUNT:
-            asking.asks(response.get("clientCount"), response.get("ids"))
-        elif kind == Kind.BROADCAST_ACK:
-            args = response.get("args")
-            answer = args if isinstance(args, list) else [response.get("packet")]
-            asking.answered(response.get("sid"), answer)
-        elif kind == Kind.BROADCAST_LOST:
-            asking.lost(response.get("sid"))
+        name = self._namespace.name
+        if channel == self._names.request:
+            with refusing(self._server, name, "request"):
+                self._taker.take_request(wire.read_message(data))
+        elif channel.startswith(self._names.response):
+            with refusing(self._server, name, "response"):
+                self._taker.take_response(wire.read_message(data))
         else:
-            raise PacketError("a response of an unknown type")
+            with refusing(self._server, name, "broadcast"):
+                room = self._names.room_of(channel)
+                # Unread otherwise: most of what there is for rooms is for those of others.
+                if self._taker.concerns([room] if room else []):
+                    self._taker.take_broadcast(wire.read_broadcast(data))

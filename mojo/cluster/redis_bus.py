@@ -1,5 +1,5 @@
 """
-A `Bus` on Redis: one connection that listens, one that publishes.
+A `Bus` on Redis: one connection that listens, one that publishes, and one that reads a stream.
 
 A connection that went is made again by itself, and what is listened to is subscribed to
 again; that it is, is not assumed: Redis confirms each subscription, and every few seconds it is
@@ -21,11 +21,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from mojo.cluster.bus import Listener
-from mojo.cluster.outbox import Outbox
+from mojo.cluster.bus import Entry, Follower, Listener
+from mojo.cluster.outbox import Command, Outbox
+from mojo.cluster.redis_stream import StreamReader
 from mojo.cluster.stats import ClusterStats
 from mojo.redis.address import RedisAddress
-from mojo.redis.connection import MAX_DELAY, RedisConnection
+from mojo.redis.connection import MAX_DELAY, RedisConnection, User
+from mojo.redis.patterns import literal
 from mojo.redis.resp import TOO_LONG, RespError
 
 _log = Logger()
@@ -33,6 +35,8 @@ _log = Logger()
 #: The longest, in seconds, that other servers may take to come back after we have: no less than
 #: the time between their tries; and seconds between two looks at whether they have.
 MAX_SETTLING, SETTLING_SECONDS = MAX_DELAY + 0.5, 0.1
+#: How many entries a stream has, roughly: older ones go.
+MAX_LENGTH = 10_000
 #: Seconds between two looks at whether we are heard and hear.
 CHECK_SECONDS = 5.0
 
@@ -47,6 +51,7 @@ class RedisBus:
         stats: what is counted.
         max_message: most bytes of a message that is taken or sent.
         random: gives numbers from 0 to 1; see `RedisConnection`.
+        stream: the key of the stream, where there is one.
     """
 
     def __init__(
@@ -57,18 +62,23 @@ class RedisBus:
         *,
         max_message: int,
         random: Callable[[], float],
+        stream: str | None = None,
     ) -> None:
         self.address = address
         self._reactor = reactor
         self._stats = stats
         self._max_message = max_message
 
-        def connection(name: str) -> RedisConnection:
+        def connection(user: User, name: str) -> RedisConnection:
             return RedisConnection(
-                address, reactor, self, name=name, max_message=max_message, random=random
+                address, reactor, user, name=name, max_message=max_message, random=random
             )
 
-        self._ear, self._mouth = connection("mojo-sub"), connection("mojo-pub")
+        self._ear, self._mouth = connection(self, "mojo-sub"), connection(self, "mojo-pub")
+        self._stream = b"" if stream is None else stream.encode()
+        self._reader = None
+        if stream is not None:
+            self._reader = StreamReader(self._stream, connection, stats, self._look)
         self._by_channel: dict[bytes, Listener] = {}
         self._by_pattern: dict[bytes, Listener] = {}
         # What Redis has confirmed of them, on the connection that there is.
@@ -95,6 +105,8 @@ class RedisBus:
         self._down_since = None
         self._ear.start()
         self._mouth.start()
+        if self._reader is not None:
+            self._reader.start()
         self._checking.start(CHECK_SECONDS, now=False)
 
     def stop(self) -> Deferred[Any]:
@@ -106,7 +118,9 @@ class RedisBus:
         if self._checking.running:
             self._checking.stop()
         self._outbox.forget()
-        return gatherResults([self._ear.stop(), self._mouth.stop()])
+        connections = [self._ear, self._mouth]
+        stopping = [connection.stop() for connection in connections]
+        return gatherResults(stopping if self._reader is None else [*stopping, self._reader.stop()])
 
     # -- Bus ------------------------------------------------------------------
 
@@ -141,13 +155,39 @@ class RedisBus:
         self, channel: bytes, data: bytes, *, waits: bool = True, lasts: bool = False
     ) -> None:
         """Send a message; see `Bus`."""
+        self._post((b"PUBLISH", channel), data, waits=waits, lasts=lasts)
+
+    def append(self, entry: Entry, *, waits: bool = True) -> None:
+        """Add an entry to the stream; see `Bus`."""
+        command: list[str | bytes] = ["XADD", self._stream, "MAXLEN", "~", str(MAX_LENGTH), "*"]
+        for name, value in entry.items():
+            command += (name, value)
+        # The last field is the long one.
+        data = command.pop()
+        assert isinstance(data, bytes)
+        self._post(tuple(command), data, waits=waits)
+
+    def follow(self, namespace: str, follower: Follower) -> None:
+        """Give a follower the entries of a namespace; see `Bus`."""
+        if self._reader is not None:
+            self._reader.follow(namespace.encode("utf-8", "surrogatepass"), follower)
+
+    def unfollow(self, namespace: str) -> None:
+        """Give it nothing any longer; see `Bus`."""
+        if self._reader is not None:
+            self._reader.unfollow(namespace.encode("utf-8", "surrogatepass"))
+
+    def _post(
+        self, command: Command, data: bytes, *, waits: bool = True, lasts: bool = False
+    ) -> None:
+        """Send a command whose last part is ``data``, or let it wait."""
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
         elif self._flows and not (waits and (self._outbox or self._settles_until is not None)):
-            self._send(channel, data)
+            self._send(command, data)
         elif lasts or (waits and self._is_running):
-            self._outbox.put(channel, data, lasts=lasts)
+            self._outbox.put(command, data, lasts=lasts)
         else:
             self._stats.unsent += 1
 
@@ -200,7 +240,7 @@ class RedisBus:
     def refused(self, error: RespError) -> None:
         """Redis did not publish something."""
         self._stats.unsent += 1
-        self._log_once("Redis refuses to publish: {error}", error=str(error))
+        self._log_once("Redis refuses to carry something: {error}", error=str(error))
 
     def flows(self, connection: RedisConnection) -> None:
         """There is room for more."""
@@ -223,9 +263,9 @@ class RedisBus:
         elif listener is not None and isinstance(channel, bytes):
             listener.received(channel, data)
 
-    def _send(self, channel: bytes, data: bytes) -> None:
+    def _send(self, command: Command, data: bytes) -> None:
         self._stats.published += 1
-        self._mouth.send("PUBLISH", channel, data)
+        self._mouth.send(*command, data)
 
     @property
     def _flows(self) -> bool:
@@ -277,7 +317,7 @@ class RedisBus:
         # make the rest deaf.
         if len(self._heard) == len(self._by_channel) + len(self._by_pattern):
             self._hears = self._ear.is_up
-        up = self._mouth.is_up and self._hears
+        up = self._mouth.is_up and self._hears and (self._reader is None or self._reader.is_up)
         was_up, self._stats.up = self._stats.up, up
         now = self._reactor.seconds()
         if up and not was_up:
@@ -326,10 +366,3 @@ class RedisBus:
         if text not in self._logged:
             self._logged.add(text)
             _log.warn("cluster: " + text + "; more like it are only counted", **fields)
-
-
-def literal(name: bytes) -> bytes:
-    """Give the pattern that matches a name and nothing else."""
-    for special in (b"\\", b"*", b"?", b"["):
-        name = name.replace(special, b"\\" + special)
-    return name

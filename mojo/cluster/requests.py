@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from mojo.cluster import wire
-from mojo.cluster.bus import Bus
 from mojo.cluster.gathering import Relay
+from mojo.cluster.line import Line, Server
 from mojo.cluster.names import read_app_rooms, read_target, read_texts, write_room
-from mojo.cluster.stats import ClusterStats
-from mojo.cluster.wire import Channels, Kind
+from mojo.cluster.wire import Kind
 from mojo.errors import PacketError
 from mojo.socketio.adapter import Carried, Gathered, LocalAdapter, SocketFacts, Target
 from mojo.socketio.operator import ACK_SECONDS
@@ -23,32 +22,6 @@ from mojo.socketio.rooms import Room
 
 #: The longest that another server may have our clients' answers waited for, in seconds.
 MAX_ACK_SECONDS = 600.0
-
-
-class Server(Protocol):
-    """
-    One server of a cluster, as its adapters see it.
-
-    Attributes:
-        uid: what it calls itself to the others.
-        prefix: what the cluster's channels begin with.
-        stats: what is counted.
-    """
-
-    uid: str
-    prefix: str
-    stats: ClusterStats
-
-    @property
-    def bus(self) -> Bus:
-        """What carries messages."""
-
-    @property
-    def new_id(self) -> Callable[[], str]:
-        """Makes the id of a request."""
-
-    def refuse(self, where: str, why: Exception) -> None:
-        """Count a message that cannot be read, and log the first of its kind."""
 
 
 class Requests:
@@ -59,16 +32,14 @@ class Requests:
         server: this server.
         namespace: the namespace.
         local: its connections of this process.
-        names: its channels.
+        line: what the others are spoken to by.
     """
 
-    def __init__(
-        self, server: Server, namespace: Carried, local: LocalAdapter, names: Channels
-    ) -> None:
+    def __init__(self, server: Server, namespace: Carried, local: LocalAdapter, line: Line) -> None:
         self._server = server
         self._namespace = namespace
         self._local = local
-        self._names = names
+        self._line = line
         self._relays: set[Relay] = set()
         self._serve: dict[int, Callable[[dict[str, Any]], None]] = {
             Kind.SOCKETS: self._serve_sockets,
@@ -101,16 +72,8 @@ class Requests:
         for relay in list(self._relays):
             relay.give_up()
 
-    def _respond(self, request: dict[str, Any], response: bytes) -> None:
-        uid = request.get("uid")
-        # Only ours are known to listen there: it is an option of the reference.
-        own = "mojo" in request and isinstance(uid, str)
-        channel = self._names.response_to(uid) if own and uid else self._names.response
-        self._server.bus.publish(channel, response, waits=False)
-
     def _answer(self, request: dict[str, Any], **fields: Any) -> None:
-        response = {"requestId": request.get("requestId"), **fields}
-        self._respond(request, wire.dump_message(response, self._namespace.parser.encoder))
+        self._line.respond(request, {"requestId": request.get("requestId"), **fields})
 
     def _serve_sockets(self, request: dict[str, Any]) -> None:
         rooms = frozenset(read_texts(request.get("rooms")))
@@ -169,7 +132,7 @@ class Requests:
         self._answer(request, type=Kind.SERVER_SIDE_EMIT.value, data=result)
 
     def _serve_question(self, request: dict[str, Any]) -> None:
-        request_id, opts = request.get("requestId"), request.get("opts")
+        opts = request.get("opts")
         target = read_target(opts)
         namespace, name, args = wire.read_packet(request.get("packet"))
         if namespace != self._namespace.name:
@@ -185,14 +148,9 @@ class Requests:
             self._answer(request, type=kind, clientCount=len(ids), **who)
 
         def answered(cid: str, answer: list[Any]) -> None:
-            response = {
-                "type": Kind.BROADCAST_ACK.value,
-                "requestId": request_id,
-                "packet": answer[0] if answer else None,
-            }
-            if is_ours:
-                response |= {"sid": cid, "args": answer}
-            self._respond(request, wire.pack_message(response, None))
+            who = {"sid": cid, "args": answer} if is_ours else {}
+            first = answer[0] if answer else None
+            self._answer(request, type=Kind.BROADCAST_ACK.value, packet=first, **who)
 
         def lost(cid: str) -> None:
             if is_ours:

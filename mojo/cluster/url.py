@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mojo.cluster.wire import PREFIX
 from mojo.errors import SettingsError
 from mojo.redis.address import RedisAddress
 
+#: The formats, by the names of the official adapters.
+ADAPTERS = ("pubsub", "streams")
 
-def read_url(url: str, setting: str) -> tuple[RedisAddress, str]:
+
+def read_url(
+    url: str, setting: str, adapters: Sequence[str] = ADAPTERS
+) -> tuple[RedisAddress, str, str]:
     """
-    Give the address and the prefix of the channels.
+    Give the address, the prefix of the channels, and the format.
 
     Args:
-        url: where the Redis is.  Its query may have ``adapter=pubsub``, which is the format
-            and the default, and ``prefix``, what the channels of this cluster begin with.
+        url: where the Redis is.  Its query may have ``adapter``, which is the format, ``pubsub``
+            unless it is ``streams``, and ``prefix``, what the channels of this cluster begin with.
         setting: what names it, for the error.
+        adapters: the formats that can be had.
     Raises:
         SettingsError: it is no URL of a Redis, or asks for another format.
     """
     address = RedisAddress(url, setting, ("adapter", "prefix"))
     adapter = address.options.get("adapter", "pubsub")
-    if adapter != "pubsub":
-        raise SettingsError([f"{setting} has adapter={adapter!r}; known is 'pubsub'"])
-    return address, address.options.get("prefix", PREFIX)
+    if adapter not in adapters:
+        known = " and ".join(map(repr, adapters))
+        raise SettingsError([f"{setting} has adapter={adapter!r}; known are {known}"])
+    return address, address.options.get("prefix", PREFIX), adapter

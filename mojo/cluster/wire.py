@@ -159,7 +159,7 @@ def read_broadcast(data: bytes) -> Broadcast:
         raise PacketError("a broadcast is a list of three")
     uid, packet, opts = value[:3]
     namespace, name, args = read_packet(packet)
-    return Broadcast(_text(uid), namespace, name, args, read_target(opts), read_flags(opts))
+    return Broadcast(text_of(uid), namespace, name, args, read_target(opts), read_flags(opts))
 
 
 def read_packet(packet: Any) -> tuple[str, str, list[Any]]:
@@ -176,7 +176,7 @@ def read_packet(packet: Any) -> tuple[str, str, list[Any]]:
         raise PacketError("a packet that is no event")
     name, args = read_event(packet.get("data"))
     namespace = packet.get("nsp")
-    return ROOT if namespace is None else _text(namespace), name, args
+    return ROOT if namespace is None else text_of(namespace), name, args
 
 
 def read_event(data: Any) -> tuple[str, list[Any]]:
@@ -188,7 +188,7 @@ def read_event(data: Any) -> tuple[str, list[Any]]:
     """
     if not isinstance(data, list) or not data:
         raise PacketError("an event is a list that begins with its name")
-    return _text(data[0]), data[1:]
+    return text_of(data[0]), data[1:]
 
 
 def read_flags(opts: Any) -> dict[str, bool]:
@@ -287,7 +287,7 @@ def read_facts(value: Any) -> SocketFacts:
     data, handshake = value.get("data"), value.get("handshake")
     session_id, user_id = value.get("session_id"), value.get("user_id")
     return SocketFacts(
-        id=_text(value.get("id")),
+        id=text_of(value.get("id")),
         session_id=session_id if isinstance(session_id, str) else None,
         user_id=user_id if isinstance(user_id, str) else None,
         rooms=frozenset(room for room in rooms if isinstance(room, str)),
@@ -326,7 +326,13 @@ def read_seconds(opts: Any, default: float, most: float) -> float:
     return min(max(timeout / 1000, 0.0), most)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """
+    Give a name.
+
+    Raises:
+        PacketError: it is none.
+    """
     if not isinstance(value, str):
         raise PacketError("a name is text")
     return value

@@ -28,7 +28,7 @@ class Emitter(EmitterOperator[int]):
     """
 
     def __init__(self, url: str, *, encoder: Encoder | None = None, timeout: float = 5.0) -> None:
-        address, prefix = read_url(url, "the emitter's URL")
+        address, prefix, _ = read_url(url, "the emitter's URL", ("pubsub",))
         self._connection = BlockingConnection(address, timeout)
         super().__init__(self._send, prefix, encoder)
 

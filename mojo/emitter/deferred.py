@@ -42,7 +42,7 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
     def __init__(
         self, url: str, reactor: Any, *, encoder: Encoder | None = None, timeout: float = 5.0
     ) -> None:
-        self._address, prefix = read_url(url, "the emitter's URL")
+        self._address, prefix, _ = read_url(url, "the emitter's URL", ("pubsub",))
         self._reactor = reactor
         self._timeout = timeout
         self._is_started = False

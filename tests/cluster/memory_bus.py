@@ -7,7 +7,8 @@ import itertools
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from mojo.cluster.pubsub import PubSubAdapter
+from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.stats import ClusterStats
 from mojo.socketio.adapter import LocalAdapter, SocketFacts
 from mojo.socketio.json_parser import JsonParser
@@ -23,12 +24,20 @@ class Exchange:
 
     def __init__(self) -> None:
         self.listeners = []
+        self.followers: dict[bytes, list] = {}
+        self.entries: list[tuple[str, dict]] = []
         self.published: list[tuple[bytes, bytes]] = []
         self._under_way: list = []
 
     def put(self, channel: bytes, data: bytes) -> None:
         self.published.append((channel, data))
         self._under_way.append((channel, data))
+
+    def add(self, entry) -> None:
+        """Put an entry into the stream."""
+        self.entries.append((f"{len(self.entries) + 1}-0", entry))
+        self.published.append((entry["nsp"], entry["data"]))
+        self._under_way.append(self.entries[-1])
 
     def count(self, channel: bytes) -> Deferred:
         """Answer as Redis does: when what was published before has been taken."""
@@ -43,6 +52,10 @@ class Exchange:
             if isinstance(what, Deferred):
                 what.callback(sum(data in one.channels for one in self.listeners))
                 continue
+            if isinstance(what, str):
+                for follower in list(self.followers.get(data["nsp"], ())):
+                    follower(what, data)
+                continue
             for listener in list(self.listeners):
                 if what in listener.channels or what.startswith(listener.prefix):
                     listener.received(what, data)
@@ -53,6 +66,7 @@ class MemoryBus:
 
     def __init__(self, exchange: Exchange) -> None:
         self.is_up = True
+        self._followed: dict = {}
         self._exchange = exchange
 
     def listen(self, listener) -> None:
@@ -65,6 +79,19 @@ class MemoryBus:
         if self.is_up:
             self._exchange.put(channel, data)
 
+    def append(self, entry, *, waits=True) -> None:
+        if self.is_up:
+            self._exchange.add(entry)
+
+    def follow(self, namespace, follower) -> None:
+        name = namespace.encode("utf-8", "surrogatepass")
+        self._followed[namespace] = follower
+        self._exchange.followers.setdefault(name, []).append(follower)
+
+    def unfollow(self, namespace) -> None:
+        name = namespace.encode("utf-8", "surrogatepass")
+        self._exchange.followers[name].remove(self._followed.pop(namespace))
+
     def count(self, channel):
         return self._exchange.count(channel) if self.is_up else succeed(None)
 
@@ -75,7 +102,9 @@ class Server:
     _ids = itertools.count(1)
     prefix = "socket.io"
 
-    def __init__(self, exchange, local=None, name="/chat", clock=None, parser=None) -> None:
+    def __init__(
+        self, exchange, local=None, name="/chat", clock=None, parser=None, make_line=PubSubLine
+    ) -> None:
         self.name = name
         self.uid = f"server{next(self._ids)}"
         self.new_id = lambda: f"request{next(self._ids)}"
@@ -87,7 +116,7 @@ class Server:
         self.refused: list[tuple[str, str]] = []
         self.server_events: list[tuple] = []
         self.local = LocalAdapter() if local is None else local
-        self.adapter = PubSubAdapter(self, self, self.local)
+        self.adapter = ClusterAdapter(self, self, self.local, make_line)
 
     def refuse(self, where, why) -> None:
         self.refused.append((where, str(why)))

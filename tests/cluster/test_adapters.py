@@ -5,6 +5,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.streams import StreamsLine
 from mojo.socketio.acks import AckCollector
 from mojo.socketio.adapter import EVERYONE, LocalAdapter, Target
 from mojo.socketio.json_parser import JsonParser
@@ -264,9 +266,13 @@ class RecoveringTests(Contract, SynchronousTestCase):
 class PubSubTests(Contract, SynchronousTestCase):
     """Three processes."""
 
+    make_line = PubSubLine
+
     def make_adapters(self):
         self.exchange = Exchange()
-        self.servers = [Server(self.exchange, clock=self.clock) for _ in range(3)]
+        self.servers = [
+            Server(self.exchange, clock=self.clock, make_line=self.make_line) for _ in range(3)
+        ]
         adapters = [server.adapter for server in self.servers]
         return [*adapters, adapters[2]]
 
@@ -292,7 +298,7 @@ class PubSubTests(Contract, SynchronousTestCase):
 
     def silence(self, number: int) -> None:
         """Let a server be counted and say nothing."""
-        self.servers[number].adapter.received = lambda channel, data: None
+        self.servers[number].adapter._line.received = lambda channel, data: None
 
     def test_silent_server(self) -> None:
         """What the others gave is given, and how many are missing, when time is up."""
@@ -350,7 +356,7 @@ class PubSubTests(Contract, SynchronousTestCase):
     def test_namespaces_apart(self) -> None:
         """What is for one comes to no other, whatever they are called."""
         others = [
-            Server(self.exchange, name=name, clock=self.clock)
+            Server(self.exchange, name=name, clock=self.clock, make_line=self.make_line)
             for name in ("/", "/cha", "/chat2", "/chat/room", "/*", "/c?at", "/ch[a]t")
         ]
         strangers = []
@@ -371,6 +377,12 @@ class PubSubTests(Contract, SynchronousTestCase):
         self.assertEqual(self.tell(EVERYONE), [1, 3, 4])
 
 
+class StreamsTests(PubSubTests):
+    """Three processes that read a stream."""
+
+    make_line = StreamsLine
+
+
 class RecoveringPubSubTests(PubSubTests):
     """Three processes, whose clients may come back to the one where they were."""
 
@@ -381,7 +393,7 @@ class RecoveringPubSubTests(PubSubTests):
         self.servers = [
             Server(
                 self.exchange, RecoveringAdapter(self.clock, RecoveryOptions(), f"e{n}"),
-                clock=self.clock,
+                clock=self.clock, make_line=self.make_line,
             )
             for n in range(3)
         ]  # fmt: skip

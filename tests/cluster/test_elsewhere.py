@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.cluster.pubsub import PubSubAdapter
+from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.streams import StreamsLine
 from mojo.socketio.adapter import LocalAdapter
 from tests.cluster.memory_bus import Exchange, Server
 from tests.socketio.world import World, remembering
@@ -12,6 +14,8 @@ from tests.socketio.world import World, remembering
 
 class ElsewhereTests(SynchronousTestCase):
     """Two servers with one declaration; the client is at the second, in "/doc/5"."""
+
+    make_line = PubSubLine
 
     def setUp(self) -> None:
         self.exchange = Exchange()
@@ -21,10 +25,11 @@ class ElsewhereTests(SynchronousTestCase):
             node = Server(self.exchange, name=f"/node{number}")
 
             def make(namespace, local, node=node):
-                return PubSubAdapter(node, namespace, local)
+                return ClusterAdapter(node, namespace, local, self.make_line)
 
             def make_remote(namespace, node=node):
-                return PubSubAdapter(node, namespace, LocalAdapter(), listens=False)
+                local = LocalAdapter()
+                return ClusterAdapter(node, namespace, local, self.make_line, listens=False)
 
             world.server.make_adapter = make
             world.server.make_remote = make_remote
@@ -69,3 +74,9 @@ class ElsewhereTests(SynchronousTestCase):
         self.document.emit("x")
         self.assertEqual(self.exchange.published, [])
         self.assertEqual(self.successResultOf(self.document.fetch_sockets()), [])
+
+
+class StreamsElsewhereTests(ElsewhereTests):
+    """The same by a stream."""
+
+    make_line = StreamsLine

@@ -12,10 +12,11 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.cluster import outbox, redis_bus
-from mojo.cluster.redis_bus import RedisBus, literal
+from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.stats import ClusterStats
 from mojo.redis import connection
 from mojo.redis.address import RedisAddress
+from mojo.redis.patterns import literal
 from mojo.redis.resp import command
 from tests.redis_server import NO_REDIS, RedisServer
 

@@ -172,7 +172,7 @@ class RequestTests(SynchronousTestCase):
 
     def receive(self, data: bytes, channel=b"socket.io-request#/chat#") -> None:
         self.exchange.published.clear()
-        self.server.adapter.received(channel, data)
+        self.server.adapter._line.received(channel, data)
         self.exchange.turn()
 
     def test_sockets(self) -> None:
@@ -242,7 +242,7 @@ class RequestTests(SynchronousTestCase):
         self.people[0].asked.pop()[0]([b"\x02", "more"])
         self.people[1].asked.pop()[1](Exception("gone"))
         ((_, data),) = self.exchange.published
-        self.assertEqual(data, b"\x83\xa4type\x09\xa9requestId\xa1r\xa6packet\xc4\x01\x02")
+        self.assertEqual(data, b"\x83\xa9requestId\xa1r\xa4type\x09\xa6packet\xc4\x01\x02")
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
     def test_question_of_ours(self) -> None:

@@ -22,6 +22,8 @@ NO_MESH = (
         else "needs the packages of tests/e2e"
     )
 )
+HAS_STREAMS = (HERE / "node_modules" / "@socket.io" / "redis-streams-adapter").is_dir()
+NO_STREAMS = NO_MESH or (None if HAS_STREAMS else "needs @socket.io/redis-streams-adapter")
 
 
 class MeshTestCase(TestCase):
@@ -30,6 +32,7 @@ class MeshTestCase(TestCase):
     skip = NO_MESH
     timeout = 180
     library = "redis"
+    adapter = "pubsub"
 
     async def setUp(self) -> None:
         self.redis = RedisServer()
@@ -38,7 +41,9 @@ class MeshTestCase(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.processes: list[Process] = []
         self.addCleanup(self.stop_all)
-        node = start(NODE, HERE / "js" / "mesh_server.mjs", self.redis.socket, self.library)
+        node = start(
+            NODE, HERE / "js" / "mesh_server.mjs", self.redis.socket, self.library, self.adapter
+        )
         self.processes.append(node)
         self.mojos = [await self.start_mojo(name) for name in ("one", "two")]
         port = await node.wait_for(r"PORT (\d+)\.")
@@ -47,7 +52,9 @@ class MeshTestCase(TestCase):
     async def start_mojo(self, name: str) -> tuple[Process, str]:
         folder = self.folder / name
         folder.mkdir(parents=True)
-        process, base = await start_server(folder, MESH, "--redis", self.redis.url)
+        process, base = await start_server(
+            folder, MESH, "--redis", f"{self.redis.url}?adapter={self.adapter}"
+        )
         self.processes.append(process)
         await process.wait_for("cluster: connected")
         return process, base
@@ -126,6 +133,32 @@ class OtherClientTests(MeshTestCase):
 
     async def test_broadcasts(self) -> None:
         await self.scenario("broadcasts")
+
+
+class StreamsMeshTests(MeshTestCase):
+    """The same with the other of the official formats."""
+
+    skip = NO_STREAMS
+
+    adapter = "streams"
+
+    async def test_broadcasts(self) -> None:
+        await self.scenario("broadcasts")
+
+    async def test_values(self) -> None:
+        await self.scenario("values")
+
+    async def test_names(self) -> None:
+        await self.scenario("names")
+
+    async def test_answers(self) -> None:
+        await self.scenario("answers")
+
+    async def test_sockets(self) -> None:
+        await self.scenario("sockets")
+
+    async def test_servers(self) -> None:
+        await self.scenario("servers")
 
 
 class BreakingMeshTests(MeshTestCase):

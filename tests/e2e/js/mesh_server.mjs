@@ -1,12 +1,12 @@
-// A Node server of a cluster: node mesh_server.mjs <socket of Redis> <redis|ioredis>. It says PORT <port>.
+// A Node server of a cluster: node mesh_server.mjs <socket of Redis> <redis|ioredis> <pubsub|streams>.
+// It says PORT <port>.
 // mesh/Apps/Mesh is the same in Mojo.
 import { createServer } from "node:http";
-import { createAdapter } from "@socket.io/redis-adapter";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const [path, library] = process.argv.slice(2);
+const [path, library, format] = process.argv.slice(2);
 
 async function connect() {
   if (library === "ioredis") return new Redis({ path });
@@ -16,8 +16,13 @@ async function connect() {
   return client;
 }
 
+const { createAdapter } = await import(
+  format === "streams" ? "@socket.io/redis-streams-adapter" : "@socket.io/redis-adapter");
 const http = createServer();
-const io = new Server(http, { adapter: createAdapter(await connect(), await connect()) });
+const io = new Server(http, {
+  adapter: format === "streams"
+    ? createAdapter(await connect()) : createAdapter(await connect(), await connect()),
+});
 const mesh = io.of("/MeshSocket");
 const heard = [];
 

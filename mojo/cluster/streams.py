@@ -1,0 +1,127 @@
+"""
+The line that speaks as ``@socket.io/redis-streams-adapter`` does: by a stream that all read.
+
+Whoever was away reads on where it was.  What is asked of other servers and answered is
+published: later it is no use to anybody.
+
+See: @socket.io/redis-streams-adapter 0.3, ``RedisStreamsAdapter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from mojo.cluster import streams_wire
+from mojo.cluster.bus import Entry
+from mojo.cluster.line import Server, Taker, refusing
+from mojo.cluster.streams_wire import SIGNS_OF_LIFE, MessageType, Names
+from mojo.cluster.wire import Kind
+from mojo.errors import PacketError
+from mojo.socketio.adapter import Carried
+
+_BROADCAST = b"%d" % MessageType.BROADCAST
+
+
+class StreamsLine:
+    """
+    A line; see `mojo.cluster.line.Line`.
+
+    Args:
+        server: this server.
+        namespace: the namespace.
+        taker: takes what comes; ``None`` if nothing is to.
+    """
+
+    def __init__(self, server: Server, namespace: Carried, taker: Taker | None) -> None:
+        self._server = server
+        self._bus = server.bus
+        self._namespace = namespace
+        self._uid = server.uid.encode("ascii")
+        self._names = names = Names(server.prefix, namespace.name, server.uid)
+        self.channels: Sequence[bytes] = (names.public, names.probe)
+        self.prefix = names.own
+        self.probe = names.probe
+        self.shared: bytes | None = names.public
+        if taker is not None:
+            self._taker = taker
+            self._bus.listen(self)
+            self._bus.follow(namespace.name, self._take_entry)
+
+    def __repr__(self) -> str:
+        return f"<StreamsLine of {self._namespace.name}>"
+
+    def close(self) -> None:
+        """Hear nothing any longer."""
+        self._bus.unfollow(self._namespace.name)
+        self._bus.unlisten(self)
+
+    def count_servers(self) -> Deferred[int | None]:
+        """Tell how many servers there are; see `Line`."""
+        return self._bus.count(self._names.public)
+
+    def broadcast(self, packet: dict[str, Any], opts: dict[str, Any], *, waits: bool) -> None:
+        """Tell the others what is for clients of theirs; see `Line`."""
+        name = self._namespace.name
+        message = streams_wire.write_broadcast(packet, opts, self._server.uid, name)
+        self._bus.append(streams_wire.write_entry(message, self._encoder), waits=waits)
+
+    def request(self, request: dict[str, Any], *, waits: bool = True) -> None:
+        """Ask something of the others; see `Line`."""
+        message = streams_wire.write_request(request, self._namespace.name)
+        if streams_wire.is_ephemeral(request):
+            data = streams_wire.pack_message(message, self._encoder)
+            self._bus.publish(self._names.public, data, waits=waits)
+        else:
+            self._bus.append(streams_wire.write_entry(message, self._encoder), waits=waits)
+
+    def respond(self, request: dict[str, Any], response: dict[str, Any]) -> None:
+        """Answer what another server has asked; see `Line`."""
+        uid = request.get("uid")
+        if not isinstance(uid, str):
+            raise PacketError("a request of nobody")
+        message = streams_wire.write_response(
+            response, Kind(request["type"]), self._server.uid, self._namespace.name
+        )
+        data = streams_wire.pack_message(message, self._encoder)
+        self._bus.publish(self._names.of(uid), data, waits=False)
+
+    @property
+    def _encoder(self) -> Any:
+        return self._namespace.parser.encoder
+
+    # -- what comes ---------------------------------------------------------------
+
+    def received(self, channel: bytes, data: bytes) -> None:
+        """Take a message; see `mojo.cluster.bus.Listener`."""
+        with refusing(self._server, self._namespace.name, "message"):
+            self._take(streams_wire.unpack_message(data))
+
+    def _take_entry(self, offset: str, entry: Entry) -> None:
+        if entry.get("uid") == self._uid:
+            return
+        with refusing(self._server, self._namespace.name, "entry"):
+            if entry.get("type") == _BROADCAST:
+                rooms = streams_wire.rooms_of(entry)
+                # Unread otherwise: most of what there is for rooms is for those of others.
+                if rooms and not self._taker.concerns(rooms):
+                    return
+            self._take(streams_wire.read_entry(entry))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        # "/a#b" is a channel of "/a" by its beginning, and may be of a namespace of that name.
+        number = message.get("type")
+        if type(number) is not int:
+            raise PacketError("a message without a type")
+        if message.get("nsp") != self._namespace.name or number in SIGNS_OF_LIFE:
+            return
+        if (sent := streams_wire.read_broadcast(message)) is not None:
+            self._taker.take_broadcast(sent)
+        elif (request := streams_wire.read_request(message)) is not None:
+            self._taker.take_request(request)
+        elif (response := streams_wire.read_response(message)) is not None:
+            self._taker.take_response(response)
+        else:
+            raise PacketError("a message of an unknown type")
