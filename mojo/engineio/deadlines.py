@@ -17,6 +17,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 Waiter = TypeVar("Waiter", bound=Hashable)
 
+# Waiters for whom it is worth being late: to wake a hundred each alone costs nobody anything.
+_MANY = 100
+
 
 class Deadlines(Generic[Waiter]):
     """
@@ -26,8 +29,8 @@ class Deadlines(Generic[Waiter]):
         clock: tells the time and wakes us.
         delay: seconds from `start` to `expired`; 0 means that nothing expires.
         expired: called with each waiter whose time is up, after it was removed.
-        slack: seconds that it may be late for those whose time is up soon after another's;
-            they are woken together.
+        slack: seconds that it may be late, while many wait, for those whose time is up soon
+            after another's; they are woken together.
     """
 
     def __init__(
@@ -96,4 +99,5 @@ class Deadlines(Generic[Waiter]):
         # rather than being cancelled and made anew for every message.
         if self._ends and self._call is None:
             end = next(iter(self._ends.values()))
-            self._call = self._clock.callLater(max(self._slack, end - now), self._wake)
+            slack = self._slack if len(self._ends) >= _MANY else 0.0
+            self._call = self._clock.callLater(max(slack, end - now), self._wake)

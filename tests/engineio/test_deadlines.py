@@ -24,19 +24,38 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_slack(self) -> None:
-        """Who is due less than a second after another may be woken a second after it."""
+        """Of many, who is due less than a second after another is woken a second after it."""
         deadlines: Deadlines[str] = Deadlines(
             self.clock,
             10.0,
             lambda waiter: self.expired.append((waiter, self.clock.seconds())),
             slack=1.0,
         )
-        for waiter, pause in (("a", 0.25), ("b", 0.25), ("c", 2), ("d", 0)):
+        late = [f"late {number}" for number in range(100)]
+        for waiter, pause in (("a", 0.25), ("b", 0.25), ("c", 2), *((name, 0) for name in late)):
             deadlines.start(waiter)
             self.clock.advance(pause)
-        self.clock.pump([0.25] * 48)
-        self.assertEqual(self.expired, [("a", 10.0), ("b", 11.0), ("c", 11.0), ("d", 12.5)])
+        self.clock.pump([0.25] * 40)
+        self.assertEqual(self.expired[:3], [("a", 10.0), ("b", 11.0), ("c", 11.0)])
+        self.assertEqual(self.expired[3:], [(name, 12.5) for name in late])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_no_slack_for_a_few(self) -> None:
+        """A hundred are woken each at its time."""
+        deadlines: Deadlines[str] = Deadlines(
+            self.clock,
+            10.0,
+            lambda waiter: self.expired.append((waiter, self.clock.seconds())),
+            slack=1.0,
+        )
+        names = [f"waiter {number}" for number in range(100)]
+        for name in names:
+            deadlines.start(name)
+            self.clock.advance(1 / 128)
+        self.clock.pump([1 / 128] * 1280)
+        self.assertEqual(
+            self.expired, [(name, 10 + number / 128) for number, name in enumerate(names)]
+        )
 
     def test_one_timer(self) -> None:
         """A thousand waits are one delayed call."""
