@@ -410,6 +410,17 @@ class StopTests(OnlineTestCase):
         self.server.advance(0.1)
         self.successResultOf(stopped)
 
+    def test_started_again(self) -> None:
+        """A service that is started again begins with nobody, and tells of whoever comes."""
+        self.tab()
+        stopped = self.service.stopService()
+        self.server.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.news(), [("came", "ada"), ("went", "ada")])
+        self.service.startService()
+        self.tab()
+        self.assertEqual((self.news(), self.service.online_users), ([("came", "ada")], {"ada"}))
+
     def test_hook_that_is_never_over(self) -> None:
         """It is not waited for without end."""
         self.online.hooks = (None, lambda user_id: Deferred())
