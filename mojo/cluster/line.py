@@ -109,6 +109,8 @@ def refusing(server: Server, namespace: str, where: str) -> Iterator[None]:
         yield
     except (PacketError, UnsendableError, UnicodeDecodeError) as exc:
         server.refuse(where, exc)
+    except RecursionError:
+        server.refuse(where, PacketError("values in values, too deep"))
     except Exception:
         server.stats.refused += 1
         _log.failure("{app}: a {where} of another server", app=namespace, where=where)

@@ -22,6 +22,9 @@ from mojo.socketio.adapter import Carried, LocalAdapter
 
 _log = Logger()
 
+# The most of a reason that is logged, in characters.
+_MAX_TEXT = 200
+
 
 class ClusterNode(Service):
     """
@@ -82,14 +85,16 @@ class ClusterNode(Service):
     def refuse(self, where: str, why: Exception) -> None:
         """Count a message that cannot be read, and log the first of its kind."""
         self.stats.refused += 1
-        kind = f"{where}: {why}"
+        # It may have the name of an event, which others choose.
+        text = str(why)[:_MAX_TEXT]
+        kind = f"{where}: {text}"
         # Not more of them than a log can bear, whatever others make up.
         if kind not in self._refused and len(self._refused) < 100:
             self._refused.add(kind)
             _log.warn(
                 "cluster: a {where} was passed over: {why}; more like it are only counted",
                 where=where,
-                why=str(why),
+                why=text,
             )
 
     # -- IService -----------------------------------------------------------------

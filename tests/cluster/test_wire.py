@@ -288,6 +288,17 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual([person.ended for person in self.people], [None, None])
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
+    def test_deep(self) -> None:
+        """What is nested so deep that it cannot be made an event is refused as well."""
+        for depth in (500, 900, 1000):
+            deep = b"\x91" * depth + b"\x01"
+            self.receive(
+                BROADCAST.replace(b"\x92\xa1x\x01", b"\x92\xa1x" + deep), b"socket.io#/chat#"
+            )
+        self.receive(b'{"type":6,"data":["x",' + b"[" * 900 + b"]" * 900 + b"]}")
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(len(self.people[0].got) + len(self.server.refused), 3)
+
     def test_malformed_responses(self) -> None:
         """What a server gives that cannot be read is as if it had not answered."""
         Server(self.exchange)
