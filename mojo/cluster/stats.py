@@ -16,7 +16,7 @@ class ClusterStats:
         refused: messages that came and could not be read, or asked for what cannot be.
         unsent: messages that were not sent: too many waited, or too long; or the connection
             broke under them.
-        reconnects: connections to Redis that were lost.
+        reconnects: connections to Redis that were lost, or could not be made.
     """
 
     __slots__ = ("published", "received", "reconnects", "refused", "unsent", "up")
