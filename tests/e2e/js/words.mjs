@@ -98,6 +98,8 @@ export async function rooms(base) {
     a.emit("move", red, both);
     a.emit("tell", [both], [], 6);
     a.emit("tell", [red], [], "nobody");
+    // What the others ask goes another way, and may be faster.
+    await a.emitWithAck("echo");
     assert.deepEqual((await b.emitWithAck("who", both)).map((s) => s.id), [a.id, c.id]);
     await Promise.all([a, b, c].map((socket) => socket.emitWithAck("echo")));
     assert.deepEqual(heard, { a: [1, 2, 3, 4, 6], b: [2, 4, 5], c: [1, 2, 6] });
