@@ -1,7 +1,7 @@
 """
 A TCP connection of our own: a socket, and what the client has not taken yet.
 
-Twisted's transport for a connection is 2.5 kB of dictionaries and bound methods, and each event of
+Twisted's transport for a connection is 1.6 kB of dictionaries and bound methods, and each event of
 it passes through a logging context.  This is what is left when only plain TCP has to be
 served: the methods have Twisted's names and do what its ``tcp.Server`` does, to the reasons
 of an end and to the moment at which it is told.  What must not break: nothing passes what
