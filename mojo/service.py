@@ -153,6 +153,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             self.cluster.setServiceParent(self)
             self._sockets.make_adapter = self.cluster.make_adapter
             self._sockets.make_remote = self.cluster.make_remote
+            self._sockets.make_recovery = self.cluster.make_recovery
             self.stats.cluster = self.cluster.stats
         store = make_store(settings, reactor, self.cookies)
         self.session_keeper = SessionKeeper(store, reactor)

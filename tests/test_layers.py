@@ -169,6 +169,7 @@ class LayerTests(SynchronousTestCase):
             importers,
             {
                 "mojo.sessions.redis_store",
+                "mojo.cluster.kept_stream",
                 "mojo.cluster.redis_bus",
                 "mojo.cluster.redis_stream",
                 "mojo.cluster.url",

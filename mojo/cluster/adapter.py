@@ -24,6 +24,7 @@ from mojo.cluster.gathering import Asking, Gathering
 from mojo.cluster.line import MakeLine, Server
 from mojo.cluster.names import read_hosted, write_room
 from mojo.cluster.requests import Requests
+from mojo.cluster.shared_recovery import SharedRecovery
 from mojo.cluster.wire import Broadcast, Kind
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.acks import AckCollector
@@ -91,14 +92,24 @@ class ClusterAdapter:
 
     def broadcast(self, message: Message, target: Target) -> None:
         """Send a message to all of a target; see `Adapter`."""
-        self._local.broadcast(message, target)
+        shared = self._local if isinstance(self._local, SharedRecovery) else None
         if target.local or message.event is None:
+            self._local.broadcast(message, target)
             return
+        echo = None
+        if shared is None:
+            self._local.broadcast(message, target)
+        else:
+            # Our clients get it in its turn, with the offset that it has everywhere.
+            echo = partial(self._echo, shared, message, target)
         name, args = message.event
         opts = wire.write_opts(target, **wire.write_flags(message))
         packet = wire.write_packet(self._namespace.name, name, args)
         with self._losing(name):
-            self._line.broadcast(packet, opts, waits=not message.volatile)
+            self._line.broadcast(packet, opts, waits=not message.volatile, echo=echo)
+
+    def _echo(self, shared: SharedRecovery, message: Message, target: Target, offset: str) -> None:
+        shared.broadcast_at(offset or shared.position, message, target)
 
     def broadcast_with_ack(
         self, message: Message, target: Target, ack_id: int, collector: AckCollector
@@ -221,13 +232,16 @@ class ClusterAdapter:
         """Tell whether what is for members of these rooms may be for somebody here."""
         return not rooms or any(self._local.concerns(read_hosted(room)) for room in rooms)
 
-    def take_broadcast(self, sent: Broadcast) -> None:
+    def take_broadcast(self, sent: Broadcast, offset: str | None = None) -> None:
         """Send on what another server sent to its clients; see `Taker`."""
         # "/a#b" is a room of "/a" to a channel's name, and may be a namespace to its sender.
         if sent.uid == self._server.uid or sent.namespace != self._namespace.name:
             return
         message = wire.make_event(self._namespace.parser, sent.name, sent.args, **sent.flags)
-        self._local.broadcast(message, sent.target)
+        if offset is not None and isinstance(self._local, SharedRecovery):
+            self._local.broadcast_at(offset, message, sent.target)
+        else:
+            self._local.broadcast(message, sent.target)
 
     def take_request(self, request: dict[str, Any]) -> None:
         """Do what another server asks; see `Taker`."""

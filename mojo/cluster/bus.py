@@ -67,20 +67,50 @@ class Bus(Protocol):
             lasts: whether it waits for as long as it takes.
         """
 
-    def append(self, entry: Entry, *, waits: bool = True) -> None:
+    def append(self, entry: Entry, *, waits: bool = True) -> bool:
         """
         Add an entry to the stream that all servers read.
 
         Args:
             entry: its fields.
             waits: see `publish`.
+        Returns:
+            Whether it comes back to whoever follows, unless they are cut off.
         """
 
-    def follow(self, namespace: str, follower: Follower) -> None:
-        """Give a follower the entries of a namespace from now on: also those of our own."""
+    def follow(self, namespace: str, follower: Follower, cut_off: Callable[[], object]) -> None:
+        """
+        Give a follower the entries of a namespace from now on: also those of our own.
+
+        Args:
+            namespace: its name.
+            follower: takes them.
+            cut_off: called when they do not come any more, for a while.
+        """
 
     def unfollow(self, namespace: str) -> None:
         """Give it nothing any longer."""
 
     def count(self, channel: bytes) -> Deferred[int | None]:
         """Tell how many listen to a channel by its name; ``None`` if that is not known."""
+
+
+class Kept(Protocol):
+    """What is kept for all servers: the stream, which can be read again, and places of clients."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be had now."""
+
+    @property
+    def position(self) -> str:
+        """The id of the last entry that was handed on."""
+
+    def keep(self, name: str, value: bytes, seconds: float) -> None:
+        """Keep something for so long, until it is taken."""
+
+    def take_kept(self, name: str) -> Deferred[bytes | None]:
+        """Give what is kept, and keep it no longer; fails with `RedisUnavailable`."""
+
+    def read(self, first: str, last: str, count: int) -> Deferred[list[tuple[str, Entry]]]:
+        """Give the ids and entries of a range; fails with `RedisUnavailable`."""

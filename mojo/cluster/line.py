@@ -48,14 +48,17 @@ class Server(Protocol):
         """Count a message that cannot be read, and log the first of its kind."""
 
 
+Echo = Callable[[str], object]
+
+
 class Taker(Protocol):
     """Who takes what comes by a line; each may raise `PacketError` or `UnsendableError`."""
 
     def concerns(self, rooms: Collection[str]) -> bool:
         """Tell whether what is for members of these rooms, or of none, is read at all."""
 
-    def take_broadcast(self, sent: Broadcast) -> None:
-        """Take what is for clients."""
+    def take_broadcast(self, sent: Broadcast, offset: str | None = None) -> None:
+        """Take what is for clients, and its offset if it has one."""
 
     def take_request(self, request: dict[str, Any]) -> None:
         """Take what is asked of this server."""
@@ -67,9 +70,22 @@ class Taker(Protocol):
 class Line(Protocol):
     """A namespace's connection to those of the same name on the other servers."""
 
-    def broadcast(self, packet: dict[str, Any], opts: dict[str, Any], *, waits: bool) -> None:
+    def broadcast(
+        self,
+        packet: dict[str, Any],
+        opts: dict[str, Any],
+        *,
+        waits: bool,
+        echo: Echo | None = None,
+    ) -> None:
         """
         Tell the others what is for clients of theirs.
+
+        Args:
+            packet: the event.
+            opts: for whom.
+            waits: see `Bus.publish`.
+            echo: called once, with an offset, when its turn among all that is told is come.
 
         Raises:
             UnsendableError: something in it cannot be sent.

@@ -15,10 +15,14 @@ from mojo.cluster.line import MakeLine
 from mojo.cluster.orders import Orders
 from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.redis_bus import RedisBus
+from mojo.cluster.shared_recovery import SharedRecovery
 from mojo.cluster.stats import ClusterStats
 from mojo.cluster.streams import StreamsLine
 from mojo.cluster.url import read_url
 from mojo.socketio.adapter import Carried, LocalAdapter
+from mojo.socketio.parser import Parser
+from mojo.socketio.recovery import RecoveryOptions
+from mojo.socketio.rooms import Room
 
 _log = Logger()
 
@@ -67,12 +71,23 @@ class ClusterNode(Service):
             random=random,
             stream=self.prefix if adapter == "streams" else None,
         )
+        self._keeps = adapter == "streams"
         self._make_line: MakeLine = StreamsLine if adapter == "streams" else PubSubLine
         self._refused: set[str] = set()
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
         return ClusterAdapter(self, namespace, local, self._make_line)
+
+    def make_recovery(
+        self,
+        name: str,
+        parser: Parser,
+        options: RecoveryOptions,
+        left: Callable[[Any, Room], object],
+    ) -> SharedRecovery | None:
+        """Make what keeps places where other servers find them; ``None`` if there is none."""
+        return SharedRecovery(self.bus.kept, parser, name, options, left) if self._keeps else None
 
     def make_remote(self, namespace: Carried) -> ClusterAdapter:
         """Make the adapter to a namespace that is not here; see `MakeRemote`."""

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mojo.cluster import wire
-from mojo.cluster.line import Server, Taker, refusing
+from mojo.cluster.line import Echo, Server, Taker, refusing
 from mojo.cluster.wire import Channels, Kind
 from mojo.socketio.adapter import Carried
 
@@ -51,8 +51,16 @@ class PubSubLine:
         """Tell how many servers there are; see `Line`."""
         return self._bus.count(self._names.request)
 
-    def broadcast(self, packet: dict[str, Any], opts: dict[str, Any], *, waits: bool) -> None:
+    def broadcast(
+        self,
+        packet: dict[str, Any],
+        opts: dict[str, Any],
+        *,
+        waits: bool,
+        echo: Echo | None = None,
+    ) -> None:
         """Tell the others what is for clients of theirs; see `Line`."""
+        assert echo is None  # nothing has an order here
         data = wire.pack_message([self._server.uid, packet, opts], self._encoder)
         self._bus.publish(self._names.of_target(opts), data, waits=waits)
 

@@ -22,6 +22,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from mojo.cluster.bus import Entry, Follower, Listener
+from mojo.cluster.kept_stream import KeptStream
 from mojo.cluster.outbox import Command, Outbox
 from mojo.cluster.redis_stream import StreamReader
 from mojo.cluster.stats import ClusterStats
@@ -52,6 +53,9 @@ class RedisBus:
         max_message: most bytes of a message that is taken or sent.
         random: gives numbers from 0 to 1; see `RedisConnection`.
         stream: the key of the stream, where there is one.
+
+    Attributes:
+        kept: what is kept in Redis.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class RedisBus:
         self._reader = None
         if stream is not None:
             self._reader = StreamReader(self._stream, connection, stats, self._look)
+        self.kept = KeptStream(self, self._mouth, self._reader, self._stream, reactor)
         self._by_channel: dict[bytes, Listener] = {}
         self._by_pattern: dict[bytes, Listener] = {}
         # What Redis has confirmed of them, on the connection that there is.
@@ -157,7 +162,7 @@ class RedisBus:
         """Send a message; see `Bus`."""
         self._post((b"PUBLISH", channel), data, waits=waits, lasts=lasts)
 
-    def append(self, entry: Entry, *, waits: bool = True) -> None:
+    def append(self, entry: Entry, *, waits: bool = True) -> bool:
         """Add an entry to the stream; see `Bus`."""
         command: list[str | bytes] = ["XADD", self._stream, "MAXLEN", "~", str(MAX_LENGTH), "*"]
         for name, value in entry.items():
@@ -165,12 +170,12 @@ class RedisBus:
         # The last field is the long one.
         data = command.pop()
         assert isinstance(data, bytes)
-        self._post(tuple(command), data, waits=waits)
+        return self._post(tuple(command), data, waits=waits)
 
-    def follow(self, namespace: str, follower: Follower) -> None:
+    def follow(self, namespace: str, follower: Follower, cut_off: Callable[[], object]) -> None:
         """Give a follower the entries of a namespace; see `Bus`."""
         if self._reader is not None:
-            self._reader.follow(namespace.encode("utf-8", "surrogatepass"), follower)
+            self._reader.follow(namespace.encode("utf-8", "surrogatepass"), follower, cut_off)
 
     def unfollow(self, namespace: str) -> None:
         """Give it nothing any longer; see `Bus`."""
@@ -178,18 +183,26 @@ class RedisBus:
             self._reader.unfollow(namespace.encode("utf-8", "surrogatepass"))
 
     def _post(
-        self, command: Command, data: bytes, *, waits: bool = True, lasts: bool = False
-    ) -> None:
+        self,
+        command: Command,
+        data: bytes,
+        *,
+        waits: bool = True,
+        lasts: bool = False,
+    ) -> bool:
         """Send a command whose last part is ``data``, or let it wait."""
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
         elif self._flows and not (waits and (self._outbox or self._settles_until is not None)):
             self._send(command, data)
+            return True
         elif lasts or (waits and self._is_running):
             self._outbox.put(command, data, lasts=lasts)
+            return self._stats.up
         else:
             self._stats.unsent += 1
+        return False
 
     def count(self, channel: bytes) -> Deferred[int | None]:
         """Tell how many listen to a channel; see `Bus`."""
@@ -241,6 +254,8 @@ class RedisBus:
         """Redis did not publish something."""
         self._stats.unsent += 1
         self._log_once("Redis refuses to carry something: {error}", error=str(error))
+        if self._reader is not None:
+            self._reader.cut_off()
 
     def flows(self, connection: RedisConnection) -> None:
         """There is room for more."""
@@ -324,6 +339,8 @@ class RedisBus:
             self._settle(now + MAX_SETTLING)
         elif was_up and not up:
             self._settle(None)
+            if self._reader is not None:
+                self._reader.cut_off()
         if up and self._down_since is not None:
             _log.info(
                 "cluster: {address} is back after {seconds:.1f} s",

@@ -19,7 +19,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from mojo.cluster.bus import Follower
+from mojo.cluster.bus import Entry, Follower
 from mojo.cluster.stats import ClusterStats
 from mojo.redis.connection import RedisConnection, User
 from mojo.redis.resp import RespError
@@ -61,6 +61,7 @@ class StreamReader:
         self._stats = stats
         self._changed = changed
         self._followers: dict[bytes, Follower] = {}
+        self._cut_off: dict[bytes, Callable[[], object]] = {}
         self._position: Position | None = None
         self._is_running = False
         self._has_logged = False
@@ -86,13 +87,20 @@ class StreamReader:
         self._position = None
         return self._connection.stop()
 
-    def follow(self, namespace: bytes, follower: Follower) -> None:
+    def follow(self, namespace: bytes, follower: Follower, cut_off: Callable[[], object]) -> None:
         """Give a follower the entries of a namespace."""
         self._followers[namespace] = follower
+        self._cut_off[namespace] = cut_off
+
+    def cut_off(self) -> None:
+        """Tell the followers that what was added may not come."""
+        for call in list(self._cut_off.values()):
+            call()
 
     def unfollow(self, namespace: bytes) -> None:
         """Give it nothing any longer."""
         self._followers.pop(namespace, None)
+        self._cut_off.pop(namespace, None)
 
     # -- from the connection ------------------------------------------------------
 
@@ -158,19 +166,35 @@ class StreamReader:
 
     def _hand_on(self, values: Any) -> None:
         self._stats.received += 1
-        # One that was deleted has none.
-        fields = values or []
-        if not all(isinstance(value, bytes) for value in fields):
+        entry = _fields_of(values)
+        if entry is None:
             self._stats.refused += 1
             if not self._has_logged:
                 self._has_logged = True
                 _log.warn("cluster: an entry of the stream is too long; more are only counted")
             return
-        names = [name.decode("utf-8", "replace") for name in fields[::2]]
-        entry = dict(zip(names, fields[1::2], strict=False))
         follower = self._followers.get(entry.get("nsp", b""))
         if follower is not None:
             follower(self.position, entry)
+
+
+def entries_of(reply: Any) -> list[tuple[str, Entry]]:
+    """Give the ids and entries of an answer, as far as they can be read."""
+    found = []
+    for entry in reply if isinstance(reply, list) else ():
+        position, fields = _position_of(entry), _fields_of(entry[1])
+        if position is not None:
+            found.append((f"{position[0]}-{position[1]}", fields or {}))
+    return found
+
+
+def _fields_of(values: Any) -> Entry | None:
+    # One that was deleted has none.
+    fields = values or []
+    if not all(isinstance(value, bytes) for value in fields):
+        return None
+    names = [name.decode("utf-8", "replace") for name in fields[::2]]
+    return dict(zip(names, fields[1::2], strict=False))
 
 
 def _position_of(entry: Any) -> Position | None:

@@ -16,12 +16,14 @@ from twisted.internet.defer import Deferred
 
 from mojo.cluster import streams_wire
 from mojo.cluster.bus import Entry
-from mojo.cluster.line import Server, Taker, refusing
+from mojo.cluster.line import Echo, Server, Taker, refusing
 from mojo.cluster.streams_wire import SIGNS_OF_LIFE, MessageType, Names
 from mojo.cluster.wire import Kind
-from mojo.errors import PacketError
+from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.adapter import Carried
 
+#: The most that waits for its turn: a Redis that is slower is not waited for.
+MAX_ECHOES = 5_000
 _BROADCAST = b"%d" % MessageType.BROADCAST
 
 
@@ -40,6 +42,9 @@ class StreamsLine:
         self._bus = server.bus
         self._namespace = namespace
         self._uid = server.uid.encode("ascii")
+        # What our own clients get when it comes back, by its number.
+        self._echoes: dict[bytes, Echo] = {}
+        self._echoes_made = 0
         self._names = names = Names(server.prefix, namespace.name, server.uid)
         self.channels: Sequence[bytes] = (names.public, names.probe)
         self.prefix = names.own
@@ -48,7 +53,7 @@ class StreamsLine:
         if taker is not None:
             self._taker = taker
             self._bus.listen(self)
-            self._bus.follow(namespace.name, self._take_entry)
+            self._bus.follow(namespace.name, self._take_entry, self._cut_off)
 
     def __repr__(self) -> str:
         return f"<StreamsLine of {self._namespace.name}>"
@@ -62,11 +67,41 @@ class StreamsLine:
         """Tell how many servers there are; see `Line`."""
         return self._bus.count(self._names.public)
 
-    def broadcast(self, packet: dict[str, Any], opts: dict[str, Any], *, waits: bool) -> None:
+    def broadcast(
+        self,
+        packet: dict[str, Any],
+        opts: dict[str, Any],
+        *,
+        waits: bool,
+        echo: Echo | None = None,
+    ) -> None:
         """Tell the others what is for clients of theirs; see `Line`."""
         name = self._namespace.name
         message = streams_wire.write_broadcast(packet, opts, self._server.uid, name)
-        self._bus.append(streams_wire.write_entry(message, self._encoder), waits=waits)
+        try:
+            entry = streams_wire.write_entry(message, self._encoder)
+        except UnsendableError:
+            self._cut_off(echo)
+            raise
+        if echo is None:
+            self._bus.append(entry, waits=waits)
+            return
+        self._echoes_made += 1
+        number = b"%d" % self._echoes_made
+        self._echoes[number] = echo
+        # The last field is the one that may be long.
+        if (
+            not self._bus.append({"mojo": number, **entry}, waits=waits)
+            or len(self._echoes) > MAX_ECHOES
+        ):
+            self._cut_off()
+
+    def _cut_off(self, *more: Echo | None) -> None:
+        """Let our own clients have what may never come back."""
+        echoes, self._echoes = [*self._echoes.values(), *more], {}
+        for echo in echoes:
+            if echo is not None:
+                echo("")
 
     def request(self, request: dict[str, Any], *, waits: bool = True) -> None:
         """Ask something of the others; see `Line`."""
@@ -101,6 +136,9 @@ class StreamsLine:
 
     def _take_entry(self, offset: str, entry: Entry) -> None:
         if entry.get("uid") == self._uid:
+            echo = self._echoes.pop(entry.get("mojo", b""), None)
+            if echo is not None:
+                echo(offset)
             return
         with refusing(self._server, self._namespace.name, "entry"):
             if entry.get("type") == _BROADCAST:
@@ -108,9 +146,9 @@ class StreamsLine:
                 # Unread otherwise: most of what there is for rooms is for those of others.
                 if rooms and not self._taker.concerns(rooms):
                     return
-            self._take(streams_wire.read_entry(entry))
+            self._take(streams_wire.read_entry(entry), offset)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], offset: str | None = None) -> None:
         # "/a#b" is a channel of "/a" by its beginning, and may be of a namespace of that name.
         number = message.get("type")
         if type(number) is not int:
@@ -118,7 +156,7 @@ class StreamsLine:
         if message.get("nsp") != self._namespace.name or number in SIGNS_OF_LIFE:
             return
         if (sent := streams_wire.read_broadcast(message)) is not None:
-            self._taker.take_broadcast(sent)
+            self._taker.take_broadcast(sent, offset)
         elif (request := streams_wire.read_request(message)) is not None:
             self._taker.take_request(request)
         elif (response := streams_wire.read_response(message)) is not None:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from mojo.cluster import wire
 from mojo.cluster.bus import Entry
 from mojo.cluster.names import read_target, read_texts
 from mojo.cluster.wire import (
@@ -33,7 +34,9 @@ from mojo.cluster.wire import (
 )
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.encoders import Encoder
+from mojo.socketio.message import Message
 from mojo.socketio.msgpack_values import pack, unpack, with_text_keys
+from mojo.socketio.parser import Parser
 
 
 class MessageType(IntEnum):
@@ -257,6 +260,16 @@ def read_broadcast(message: dict[str, Any]) -> Broadcast | None:
     opts = data.get("opts")
     uid, namespace = text_of(message.get("uid")), text_of(message.get("nsp"))
     return Broadcast(uid, namespace, name, args, read_target(opts), read_flags(opts))
+
+
+def make_event(parser: Parser, sent: Broadcast) -> Message:
+    """
+    Give the event for our clients that a broadcast is.
+
+    Raises:
+        UnsendableError: no client would take it.
+    """
+    return wire.make_event(parser, sent.name, sent.args, **sent.flags)
 
 
 def read_request(message: dict[str, Any]) -> dict[str, Any] | None:

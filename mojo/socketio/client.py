@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
+
 from mojo.credential import Credential
 from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.ports import CloseReason, SessionState
@@ -76,6 +78,7 @@ class Client:
         "_decoder",
         "_left",
         "_paused",
+        "_returning",
         "_route",
         "_server",
         "dialect",
@@ -95,6 +98,8 @@ class Client:
         # No more of them are remembered than it may have joined.
         self._left: dict[str, None] | None = None
         self._paused: set[Connection] | None = None
+        # Namespaces whose places are asked for elsewhere.
+        self._returning: dict[str, Deferred[Any]] | None = None
         if self.user_id is not None:
             credential = session.handshake.credential or Credential(user_id=self.user_id)
             server.logins.hold(self, credential)
@@ -134,6 +139,7 @@ class Client:
         """End every connection with the session's reason."""
         self._server.logins.drop(self)
         self._server.client_gone(self)
+        self._returning = None
         for connection in self.connections:
             connection.ended(reason)
 
@@ -150,6 +156,11 @@ class Client:
                 self._join(namespace, ROOT, {}, {})
 
     def _dispatch(self, packet: Packet, query: Query) -> None:
+        if self._returning and packet.namespace in self._returning:
+            if packet.type is not PacketType.DISCONNECT:
+                raise PacketError(f"{packet.type.name} for a namespace that is being joined")
+            del self._returning[packet.namespace]
+            return
         if packet.type is PacketType.CONNECT and packet.namespace not in self._connections:
             self._connect(packet, query)
             return
@@ -188,7 +199,10 @@ class Client:
         if self._left:
             self._left.pop(packet.namespace, None)
         auth = self.dialect.auth_of(packet, query)
-        if len(self._connections) >= self._server.options.max_namespaces:
+        if (
+            len(self._connections) + len(self._returning or ())
+            >= self._server.options.max_namespaces
+        ):
             self._refuse(packet.namespace, "Too many namespaces")
             return
         namespace = self._route(packet.namespace, auth)
@@ -198,7 +212,38 @@ class Client:
         self._join(namespace, packet.namespace, auth, query)
 
     def _join(self, namespace: Namespace, name: str, auth: dict[str, Any], query: Query) -> None:
-        connection = self._connections[name] = namespace.connect(self, name, auth, query)
+        recalled = namespace.recall(self, auth)
+        if recalled is None:
+            self._open(namespace, name, auth, query, None)
+            return
+        self._returning = self._returning or {}
+        self._returning[name] = recalled
+        recalled.addCallback(self._recalled, recalled, namespace, name, auth, query)
+
+    def _recalled(
+        self,
+        restored: Any,
+        recalled: Deferred[Any],
+        namespace: Namespace,
+        name: str,
+        auth: dict[str, Any],
+        query: Query,
+    ) -> None:
+        """Go on with a client whose place was found at another server, or was not."""
+        if self._returning is None or self._returning.get(name) is not recalled:
+            return  # it has gone, or does not want it any longer
+        del self._returning[name]
+        found = self._route(name, auth)
+        if found is None:
+            self._refuse(name, "Invalid namespace")
+        else:
+            self._open(found, name, auth, query, restored)
+
+    def _open(
+        self, namespace: Namespace, name: str, auth: dict[str, Any], query: Query, restored: Any
+    ) -> None:
+        connection = namespace.connect(self, name, auth, query, restored)
+        self._connections[name] = connection
         connection.open()
 
     def _refuse(self, name: str, why: str) -> None:

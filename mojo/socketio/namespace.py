@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.ports import CloseReason
@@ -34,6 +35,7 @@ from mojo.socketio.recovery import (
     RecoveryOptions,
     Restored,
 )
+from mojo.socketio.recovery_port import MakeRecovery, Recovery
 from mojo.socketio.request import SocketRequest
 from mojo.socketio.rooms import Room
 from mojo.socketio.server_events import ServerListeners
@@ -78,6 +80,7 @@ class Host(Protocol):
     users: Users
     sessions: SessionSource | None
     make_adapter: MakeAdapter
+    make_recovery: MakeRecovery | None
 
     def namespace_empty(self, namespace: Namespace) -> None:
         """A namespace lost its last connection."""
@@ -148,9 +151,10 @@ class Namespace:
         self.handled = HandledEvents(
             host.clock, host.options.idempotency_window, host.options.max_idempotent_events
         )
-        self.recovery = self._make_recovery(host)
+        kept = self._make_recovery(host)
+        self.recovery: Recovery | None = kept
         self.server_listeners = ServerListeners(name)
-        local = LocalAdapter(host.presence.left_room) if self.recovery is None else self.recovery
+        local = LocalAdapter(host.presence.left_room) if kept is None else kept
         self.adapter = host.make_adapter(self, local)
         self.operator = NamespaceOperator(self)
         self.guards = tuple(handler_class.guards)
@@ -166,10 +170,14 @@ class Namespace:
         self._present = 0
         self._was_used = False
 
-    def _make_recovery(self, host: Host) -> RecoveringAdapter | None:
+    def _make_recovery(self, host: Host) -> Any:
         if host.options.recovery is None:
             return None
         options = RecoveryOptions(**host.options.recovery)  # type: ignore[arg-type]
+        if host.make_recovery is not None:
+            shared = host.make_recovery(self.name, host.parser, options, host.presence.left_room)
+            if shared is not None:
+                return shared
         return RecoveringAdapter(
             host.clock, options, host.new_id(), self._go_if_idle, host.presence.left_room
         )
@@ -198,8 +206,25 @@ class Namespace:
         """Give itself: it is an `Audience` of one."""
         return (self,)
 
+    def recall(self, client: Carrier, auth: dict[str, Any]) -> Deferred[Restored | None] | None:
+        """Ask for the place of a client that may have been at another server, if it can be."""
+        if self.recovery is None or not self.recovery.is_shared or not client.dialect.recovers:
+            return None
+        credential = self._host.logins.from_auth(auth)
+        user_id = client.user_id if credential is None else credential.user_id
+        identity = Identity(client.session.handshake.session_id, user_id)
+        pid = auth.get("pid")
+        if isinstance(pid, str):
+            self._end_former(client, pid, identity)
+        return self.recovery.recall(pid, auth.get("offset"), identity)
+
     def connect(
-        self, client: Carrier, wire_name: str, auth: dict[str, Any], query: Query
+        self,
+        client: Carrier,
+        wire_name: str,
+        auth: dict[str, Any],
+        query: Query,
+        restored: Restored | None = None,
     ) -> Connection:
         """
         Make a connection; its ``open`` must follow at once.
@@ -209,15 +234,16 @@ class Namespace:
             wire_name: the namespace's name as the client knows it.
             auth: see `SocketRequest`.
             query: see `SocketRequest`.
+            restored: what `recall` has given.
         """
         session = client.session
         credential = self._host.logins.from_auth(auth)
         user_id = client.user_id if credential is None else credential.user_id
-        comeback, restored = None, None
+        comeback = None
         if self.recovery is not None and client.dialect.recovers:
             auth = dict(auth)
             pid, offset = auth.pop("pid", None), auth.pop("offset", None)
-            if isinstance(pid, str):
+            if isinstance(pid, str) and restored is None:
                 identity = Identity(session.handshake.session_id, user_id)
                 restored = self._restore(self.recovery, client, identity, pid, offset)
             if restored is not None and isinstance(pid, str):
@@ -251,24 +277,30 @@ class Namespace:
 
     def _restore(
         self,
-        recovery: RecoveringAdapter,
+        recovery: Recovery,
         client: Carrier,
         identity: Identity,
         pid: str,
         offset: object,
     ) -> Restored | None:
+        self._end_former(client, pid, identity)
+        return recovery.restore(pid, offset, identity)
+
+    def _end_former(self, client: Carrier, pid: str, identity: Identity) -> None:
         former = self._by_pid.get(pid)
         if former is not None and former.client is not client and _identity_of(former) == identity:
             # It was not noticed yet that the client had gone.
             former.client.session.lose(CloseReason.TRANSPORT_CLOSE)
-        return recovery.restore(pid, offset, identity)
 
     def send_to(self, connection: Connection, message: Message) -> None:
         """Send a message to one connection, now or when its client comes back."""
         if self.recovery is None or message.event is None:
             connection.send(message)
         else:
-            self.recovery.broadcast(message, Target(rooms=frozenset((connection.id,))))
+            target = Target(rooms=frozenset((connection.id,)))
+            # What another server may have to send again must be known to all.
+            carrier = self.adapter if self.recovery.is_shared else self.recovery
+            carrier.broadcast(message, target)
 
     def server_event(self, name: str, args: Sequence[Any], answer: Answer | None) -> None:
         """Hear what another server emitted here; see `ServerListeners`."""

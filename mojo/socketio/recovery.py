@@ -115,6 +115,7 @@ class RecoveringAdapter(LocalAdapter):
         left: Callable[[Recipient, Room], object] = lambda *_: None,
     ) -> None:
         super().__init__(left)
+        self.is_shared = False
         self._clock = clock
         self._options = options
         self._epoch = f"{epoch}-"
@@ -279,6 +280,9 @@ class RecoveringAdapter(LocalAdapter):
             if _is_for(entry.target, place.rooms, number)
         ]
         return Restored(place, missed)
+
+    def recall(self, pid: object, offset: object, identity: Identity) -> None:
+        """Give ``None``: all places are kept here; see `Recovery`."""
 
     def _position_of(self, offset: object, place: Place) -> int | None:
         """Give the position after which a client has missed things, if they are known."""

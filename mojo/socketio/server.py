@@ -40,6 +40,7 @@ from mojo.socketio.parser import Parser
 from mojo.socketio.places import Identity
 from mojo.socketio.ports import SessionSource
 from mojo.socketio.presence import GRACE_SECONDS, PresenceBoard
+from mojo.socketio.recovery_port import MakeRecovery
 from mojo.socketio.stats import SocketStats
 from mojo.socketio.turns import Unfinished
 from mojo.socketio.visitors import VisitorClients
@@ -76,8 +77,7 @@ class SocketServer:
         new_id: makes the ids of connections.
         owner: whatever handlers should find as ``self.mojo``.
         parser: the format of the packets; its clients must have the same.
-        now: gives the seconds since the epoch, by which logins run out; by default the
-            clock's.
+        now: gives the seconds since the epoch, for logins; by default the clock's.
         presence_grace: seconds for which somebody whose connection broke is not gone.
 
     Attributes:
@@ -86,6 +86,7 @@ class SocketServer:
         users: makes users of their ids.
         make_adapter: makes the adapters of its namespaces; to be set before there are any.
         make_remote: makes those to namespaces that only other servers have, if there are others.
+        make_recovery: makes what keeps places where other servers find them, if any.
         sessions: where the sessions of visitors come from, if it keeps any.
         unfinished: what apps are still at work on of connections that are gone.
         stats: what it counts.
@@ -113,6 +114,7 @@ class SocketServer:
         self.sessions: SessionSource | None = None
         self.make_adapter: MakeAdapter = alone
         self.make_remote: MakeRemote | None = None
+        self.make_recovery: MakeRecovery | None = None
         self.new_id = new_id
         # count() is atomic: ids may be made in any thread.
         self.new_ack_id: Callable[[], int] = itertools.count().__next__
@@ -144,8 +146,7 @@ class SocketServer:
         Add a namespace, and those of the handler's ``__endpoints__`` below it.
 
         Args:
-            name: its name, or what namespaces made on demand are called; see
-                `ParentNamespace`.
+            name: its name, or what is made on demand is called; see `ParentNamespace`.
             handler_class: makes the app's object for each connection.
             app: the name of the app.
             below: what comes before the name.

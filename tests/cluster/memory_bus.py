@@ -24,6 +24,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self.listeners = []
+        self.position = "0-0"
+        self.kept: dict[str, bytes] = {}
         self.followers: dict[bytes, list] = {}
         self.entries: list[tuple[str, dict]] = []
         self.published: list[tuple[bytes, bytes]] = []
@@ -53,6 +55,7 @@ class Exchange:
                 what.callback(sum(data in one.channels for one in self.listeners))
                 continue
             if isinstance(what, str):
+                self.position = what
                 for follower in list(self.followers.get(data["nsp"], ())):
                     follower(what, data)
                 continue
@@ -79,13 +82,29 @@ class MemoryBus:
         if self.is_up:
             self._exchange.put(channel, data)
 
-    def append(self, entry, *, waits=True) -> None:
+    def append(self, entry, *, waits=True) -> bool:
         if self.is_up:
             self._exchange.add(entry)
+        return self.is_up
 
-    def follow(self, namespace, follower) -> None:
+    @property
+    def position(self) -> str:
+        return self._exchange.position
+
+    def keep(self, name, value, seconds) -> None:
+        self._exchange.kept[name] = value
+
+    def take_kept(self, name):
+        return succeed(self._exchange.kept.pop(name, None))
+
+    def read(self, first, last, count):
+        number = int(first[1:].partition("-")[0]) if first.startswith("(") else 0
+        return succeed(self._exchange.entries[number : number + count])
+
+    def follow(self, namespace, follower, cut_off) -> None:
         name = namespace.encode("utf-8", "surrogatepass")
         self._followed[namespace] = follower
+        self.cut_off = cut_off
         self._exchange.followers.setdefault(name, []).append(follower)
 
     def unfollow(self, namespace) -> None:
@@ -103,7 +122,14 @@ class Server:
     prefix = "socket.io"
 
     def __init__(
-        self, exchange, local=None, name="/chat", clock=None, parser=None, make_line=PubSubLine
+        self,
+        exchange,
+        local=None,
+        name="/chat",
+        clock=None,
+        parser=None,
+        make_line=PubSubLine,
+        make_local=None,
     ) -> None:
         self.name = name
         self.uid = f"server{next(self._ids)}"
@@ -116,6 +142,8 @@ class Server:
         self.refused: list[tuple[str, str]] = []
         self.server_events: list[tuple] = []
         self.local = LocalAdapter() if local is None else local
+        if make_local is not None:
+            self.local = make_local(self)
         self.adapter = ClusterAdapter(self, self, self.local, make_line)
 
     def refuse(self, where, why) -> None:

@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.shared_recovery import SharedRecovery
 from mojo.cluster.streams import StreamsLine
 from mojo.socketio.acks import AckCollector
 from mojo.socketio.adapter import EVERYONE, LocalAdapter, Target
@@ -409,3 +410,93 @@ class RecoveringPubSubTests(PubSubTests):
         self.assertEqual(self.tell(Target(ROOM), "for others"), [1, 2])
         restored = local.restore("pid", None, Identity(None, None))
         self.assertEqual([m.event for m in restored.missed], [("x", ("missed", "e2-1"))])
+
+
+class SharedRecoveryTests(StreamsTests):
+    """Three processes that read a stream, by whose entries' ids clients may come back."""
+
+    extra = 1
+
+    def make_adapters(self):
+        self.exchange = Exchange()
+        self.servers = [
+            Server(
+                self.exchange, clock=self.clock, make_line=self.make_line, make_local=self.shared
+            )
+            for _ in range(3)
+        ]
+        adapters = [server.adapter for server in self.servers]
+        return [*adapters, adapters[2]]
+
+    def shared(self, server):
+        left = lambda *_: None  # noqa: E731
+        return SharedRecovery(server.bus, server.parser, server.name, RecoveryOptions(), left)
+
+    def come_back(self, server, offset, identity=Identity(None, None)):  # noqa: B008
+        recalling = self.servers[server].local.recall("pid", offset, identity)
+        self.settle()
+        return self.successResultOf(recalling)
+
+    def leave(self, identity=Identity(None, None)) -> None:  # noqa: B008
+        self.people[2].data = {"a": 1, "no": object()}
+        self.servers[2].local.save(
+            "pid", self.people[2], identity=identity, data=self.people[2].data, since="1-0"
+        )
+        self.adapters[2].remove(self.people[2])
+
+    def test_offsets(self) -> None:
+        """Everybody has the same, those of the sender too."""
+        self.tell(EVERYONE, "a")
+        self.tell(EVERYONE, "b", adapter=1)
+        offsets = [[m.event[1][-1] for m in person.messages] for person in self.people]
+        self.assertEqual(offsets, [["1-0", "2-0"]] * 4)
+
+    def test_missed(self) -> None:
+        """At whatever server, once: what was for its rooms, in order."""
+        self.tell(EVERYONE, "had")
+        self.leave()
+        self.tell(Target(OTHER), "missed")
+        self.tell(Target(ROOM), "for others")
+        self.tell(EVERYONE, "volatile", volatile=True)
+        self.tell(Target(frozenset({"id3"})), "its own", adapter=1)
+        self.tell(Target(excluded=OTHER), "not for it")
+        restored = self.come_back(0, "1-0")
+        place = restored.place
+        self.assertEqual((place.id, place.data), ("id3", {"a": 1}))
+        self.assertEqual(set(place.rooms), {"id3", "other"})
+        self.assertEqual(
+            [m.event for m in restored.missed],
+            [("x", ("missed", "2-0")), ("x", ("its own", "5-0"))],
+        )
+        self.assertIsNone(self.come_back(0, "1-0"))
+
+    def test_nothing_seen(self) -> None:
+        """A client that has got no event yet has missed what came since it was opened."""
+        self.tell(EVERYONE, "before")
+        self.leave()
+        self.tell(EVERYONE, "after")
+        restored = self.come_back(1, None)
+        self.assertEqual([m.event for m in restored.missed], [("x", ("after", "2-0"))])
+
+    def test_others(self) -> None:
+        """Who is not the same visitor finds nothing, and nobody after that."""
+        self.tell(EVERYONE)
+        self.leave(Identity("hers", "ada"))
+        self.assertIsNone(self.come_back(0, "1-0", Identity("hers", None)))
+        self.assertIsNone(self.come_back(0, "1-0", Identity("hers", "ada")))
+
+    def test_bad_offsets(self) -> None:
+        self.tell(EVERYONE)
+        for offset in ("0-1", "x", "1", "1-0\n", "(1-0", "-", "9" * 30 + "-1"):
+            self.leave()
+            self.assertIsNone(self.come_back(0, offset), offset)
+            self.adapters[2].add(self.people[2])
+
+    def test_cut_off(self) -> None:
+        """What we sent and may never come back our clients get at once, and only once."""
+        self.adapters[0].broadcast(self.parser.event("x", ["a"]), EVERYONE)
+        self.servers[0].bus.cut_off()
+        self.assertEqual(self.people[0].take(), [("x", "a", "0-0")])
+        self.settle()
+        self.assertEqual(self.people[0].take(), [])
+        self.assertEqual(self.people[1].take(), [("x", "a", "1-0")])

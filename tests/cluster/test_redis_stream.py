@@ -32,7 +32,7 @@ class StreamTestCase(RedisTestCase):
 
     async def up(self, **kwargs) -> tuple[RedisBus, list[bytes]]:
         bus, got = self.bus(**kwargs), []
-        bus.follow("/chat", lambda offset, entry: got.append(entry["data"]))
+        bus.follow("/chat", lambda offset, entry: got.append(entry["data"]), lambda: None)
         bus.start()
         await self.until(lambda: bus.is_up)
         return bus, got
@@ -67,7 +67,7 @@ class ReadingTests(StreamTestCase):
         """One reads for all namespaces."""
         bus, got = await self.up()
         other: list[bytes] = []
-        bus.follow("/ключ", lambda offset, entry: other.append(entry["data"]))
+        bus.follow("/ключ", lambda offset, entry: other.append(entry["data"]), lambda: None)
         await self.add("1")
         await self.add("2", namespace="/ключ")
         await self.until(lambda: other)
@@ -160,7 +160,7 @@ class OutageTests(StreamTestCase):
         """It is said, and tried again."""
         await self.redis.ask("SET", "events", "1")
         bus, got = self.bus(), []
-        bus.follow("/chat", lambda offset, entry: got.append(entry["data"]))
+        bus.follow("/chat", lambda offset, entry: got.append(entry["data"]), lambda: None)
         bus.start()
         await self.until(lambda: bus._stats.reconnects > 1)
         self.assertFalse(bus.is_up)

@@ -33,6 +33,8 @@ class MeshTestCase(TestCase):
     timeout = 180
     library = "redis"
     adapter = "pubsub"
+    node_more: tuple[str, ...] = ()
+    mojo_more: tuple[str, ...] = ()
 
     async def setUp(self) -> None:
         self.redis = RedisServer()
@@ -42,7 +44,12 @@ class MeshTestCase(TestCase):
         self.processes: list[Process] = []
         self.addCleanup(self.stop_all)
         node = start(
-            NODE, HERE / "js" / "mesh_server.mjs", self.redis.socket, self.library, self.adapter
+            NODE,
+            HERE / "js" / "mesh_server.mjs",
+            self.redis.socket,
+            self.library,
+            self.adapter,
+            *self.node_more,
         )
         self.processes.append(node)
         self.mojos = [await self.start_mojo(name) for name in ("one", "two")]
@@ -53,7 +60,7 @@ class MeshTestCase(TestCase):
         folder = self.folder / name
         folder.mkdir(parents=True)
         process, base = await start_server(
-            folder, MESH, "--redis", f"{self.redis.url}?adapter={self.adapter}"
+            folder, MESH, "--redis", f"{self.redis.url}?adapter={self.adapter}", *self.mojo_more
         )
         self.processes.append(process)
         await process.wait_for("cluster: connected")
@@ -159,6 +166,19 @@ class StreamsMeshTests(MeshTestCase):
 
     async def test_servers(self) -> None:
         await self.scenario("servers")
+
+
+class RecoveryMeshTests(MeshTestCase):
+    """A client whose connection breaks, and that comes to another server."""
+
+    skip = NO_STREAMS
+    adapter = "streams"
+    node_more = ("recovery",)
+    mojo_more = ("--settings", "SOCKET_IO.recovery={}")
+
+    async def test_moved(self) -> None:
+        """It gets what it missed, once and in order, in its rooms, and goes on."""
+        await self.scenario("moved")
 
 
 class BreakingMeshTests(MeshTestCase):

@@ -1,6 +1,7 @@
 // A cluster of servers that are Node's and Mojo's, in any order: each scenario is given their addresses.
 
 import assert from "node:assert/strict";
+import net from "node:net";
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
 import { token } from "./logins.mjs";
@@ -112,6 +113,65 @@ export async function names(...bases) {
       // A room that begins as Mojo's own do is the same for Mojo's servers only.
       if (!room.startsWith("mojo:") || me.tag[0] === wanted[0]) assert.deepEqual(tags, [wanted], room);
     }
+  }
+}
+
+// From each server to each other: what is sent while the client is between them is had once.
+export async function moved(...bases) {
+  const speaker = open(`${bases[2]}/MeshSocket`, { transports: ["websocket"] });
+  await once(speaker, "connect");
+  for (const [from, to] of [[0, 2], [0, 1], [1, 0], [2, 0], [0, 0]]) {
+    let port = new URL(bases[from]).port;
+    let broken = false;
+    const links = new Set();
+    const proxy = net.createServer((near) => {
+      if (broken) return near.destroy();
+      const far = net.connect(Number(port), "127.0.0.1");
+      for (const [one, other] of [[near, far], [far, near]]) {
+        links.add(one);
+        one.pipe(other);
+        one.on("error", () => {});
+        one.on("close", () => { links.delete(one); other.destroy(); });
+      }
+    });
+    await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    proxy.unref();
+    const socket = open(`http://127.0.0.1:${proxy.address().port}/MeshSocket`, {
+      transports: ["websocket"], reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50,
+    });
+    await once(socket, "connect");
+    const got = [];
+    socket.on("number", (number) => got.push(number));
+    const { id } = socket;
+    await socket.emitWithAck("enter", "room");
+    let number = 0;
+    const say = (rooms, count = 10) => {
+      for (let i = 0; i < count; i++) speaker.emit("send_to", rooms, [], {}, "number", ++number);
+    };
+    say(["room"]);
+    say([]);
+    await until(() => got.length === 20, () => `${from} to ${to}: ${got}`);
+    const gone = once(socket, "disconnect");
+    broken = true;
+    for (const link of links) link.destroy();
+    await gone;
+    say(["room"]);
+    speaker.emit("send_to", ["elsewhere"], [], {}, "number", "not for it");
+    say([id]);
+    say([], 700);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    port = new URL(bases[to]).port;
+    const back = new Promise((resolve) => socket.once("connect", resolve));
+    broken = false;
+    await back;
+    assert.deepEqual([socket.recovered, socket.id], [true, id], `${from} to ${to}`);
+    say(["room"]);
+    say([id]);
+    await until(() => got.length >= number, () => `${from} to ${to}: ${got.length} of ${number}`);
+    await socket.emitWithAck("enter", "room");
+    assert.deepEqual(got, Array.from({ length: number }, (_, i) => i + 1), `${from} to ${to}`);
+    socket.disconnect();
+    proxy.close();
   }
 }
 

@@ -1,4 +1,4 @@
-// A Node server of a cluster: node mesh_server.mjs <socket of Redis> <redis|ioredis> <pubsub|streams>.
+// A Node server of a cluster: node mesh_server.mjs <socket of Redis> <redis|ioredis> <pubsub|streams> [recovery].
 // It says PORT <port>.
 // mesh/Apps/Mesh is the same in Mojo.
 import { createServer } from "node:http";
@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const [path, library, format] = process.argv.slice(2);
+const [path, library, format, recovery] = process.argv.slice(2);
 
 async function connect() {
   if (library === "ioredis") return new Redis({ path });
@@ -20,6 +20,7 @@ const { createAdapter } = await import(
   format === "streams" ? "@socket.io/redis-streams-adapter" : "@socket.io/redis-adapter");
 const http = createServer();
 const io = new Server(http, {
+  ...(recovery ? { connectionStateRecovery: {} } : {}),
   adapter: format === "streams"
     ? createAdapter(await connect()) : createAdapter(await connect(), await connect()),
 });
