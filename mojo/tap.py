@@ -16,11 +16,14 @@ from twisted.python import usage
 from mojo import systemd
 from mojo.draining import GOODBYE_SECONDS
 from mojo.errors import LocalError
-from mojo.heap import keep_freed_memory
-from mojo.project.loader import Project, load_project
-from mojo.service import MojoService
-from mojo.settings import parse_override
-from mojo.signals import SecondSignal
+from mojo.heap import keep_freed_memory, uncollected
+
+with uncollected():
+    # Half of a start is these.
+    from mojo.project.loader import Project, load_project
+    from mojo.service import MojoService
+    from mojo.settings import parse_override
+    from mojo.signals import SecondSignal
 
 
 class Options(usage.Options):

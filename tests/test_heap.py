@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import subprocess
 import sys
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from mojo.heap import uncollected
 
 # Takes and frees four megabytes in pieces, again and again, and counts the pages that the
 # kernel had to find for them, on average: there are 1,000 in four megabytes.
@@ -53,3 +56,23 @@ class HeapTests(SynchronousTestCase):
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
         )
         self.assertLess(self.run_python(code), 100)
+
+
+class UncollectedTests(SynchronousTestCase):
+    def test_only_meanwhile(self) -> None:
+        """Also when what was done failed."""
+        self.assertTrue(gc.isenabled())
+        with uncollected():
+            self.assertFalse(gc.isenabled())
+        self.assertTrue(gc.isenabled())
+        with self.assertRaises(ValueError), uncollected():
+            raise ValueError
+        self.assertTrue(gc.isenabled())
+
+    def test_off_stays_off(self) -> None:
+        """Whoever runs Python without it is not given it."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        with uncollected():
+            pass
+        self.assertFalse(gc.isenabled())
