@@ -245,6 +245,10 @@ if (room) {
     socket.volatile.emit("typing", room);
   });
   document.addEventListener("visibilitychange", markSeen);
+  // Also what waits for its half a second, before the next page is asked for.
+  for (const left of ["beforeunload", "pagehide"]) {
+    addEventListener(left, () => { resting = false; markSeen(); });
+  }
   // A phone would cover half of the page with its keyboard.
   if (matchMedia("(hover: hover)").matches) $("text").focus();
 }

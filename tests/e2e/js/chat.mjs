@@ -235,6 +235,9 @@ const scenarios = {
         resolve();
       });
     }));
+    // His first connection is there, and is not the one that is watched.
+    await say(bob, "Is anybody here?");
+    await hears(bob, "Is anybody here?");
     await Promise.all([watch(), bob.reload()]);
     const ada = await signUp("Ada");
     const tabs = [await open(ada.context(), "/room/Lobby"), await open(ada.context(), "/")];
