@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -35,7 +35,7 @@ from mojo.cluster.wire import (
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.encoders import Encoder
 from mojo.socketio.message import Message
-from mojo.socketio.msgpack_values import pack, unpack, with_text_keys
+from mojo.socketio.msgpack_values import make_default, pack, unpack, with_text_keys
 from mojo.socketio.parser import Parser
 
 
@@ -149,7 +149,7 @@ def pack_message(message: dict[str, Any], encoder: Encoder | None) -> bytes:
         UnsendableError: something in it cannot be.
     """
     try:
-        return pack(with_text_keys(message), _default(encoder))
+        return pack(with_text_keys(message), make_default(encoder, _write_datetime))
     except Exception as exc:  # the project's encoder may raise anything
         raise UnsendableError(f"it cannot be sent to other servers: {exc}") from exc
 
@@ -161,7 +161,7 @@ def write_entry(message: Mapping[str, Any], encoder: Encoder | None) -> Entry:
     Raises:
         UnsendableError: something in it cannot be.
     """
-    default = _default(encoder)
+    default = make_default(encoder, _write_datetime)
     has_bytes = False
 
     def note_bytes(value: Any) -> Any:
@@ -315,20 +315,6 @@ def _data_of(message: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _default(encoder: Encoder | None) -> Callable[[Any], Any]:
-    """Make what writes what JSON has no form for, in JSON and in MessagePack alike."""
-
-    def default(value: Any) -> Any:
-        if encoder is not None:
-            try:
-                return with_text_keys(encoder(value))
-            except TypeError:
-                if not isinstance(value, datetime):
-                    raise
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            # As JSON.stringify has it, which is what the others make of a Date in the stream.
-            text = value.astimezone(UTC).isoformat(timespec="milliseconds")
-            return text.replace("+00:00", "Z")
-        raise TypeError(f"{type(value).__name__} cannot be sent")
-
-    return default
+def _write_datetime(value: datetime) -> str:
+    # As JSON.stringify has it, which is what the others make of a Date in the stream.
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -108,13 +108,21 @@ def pack(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     return packed
 
 
-def make_default(encoder: Encoder | None) -> Callable[[Any], Any]:
+def write_as_date(value: datetime) -> msgpack.ExtType:
+    """Give a ``datetime`` as the ``Date`` of MessagePack for JavaScript."""
+    return msgpack.ExtType(0, write_date(value))
+
+
+def make_default(
+    encoder: Encoder | None, write_datetime: Callable[[datetime], Any] = write_as_date
+) -> Callable[[Any], Any]:
     """
-    Make the ``default`` of `pack` for a project.
+    Make the ``default`` of `pack` for a project, or that of `json.dumps`.
 
     Args:
-        encoder: the project's; a ``datetime`` that it does not take, and that has a time
-            zone, is written as a ``Date``.
+        encoder: the project's.
+        write_datetime: makes something that can be written of a ``datetime`` that the encoder
+            does not take, and that has a time zone.
     """
 
     def default(value: Any) -> Any:
@@ -125,7 +133,7 @@ def make_default(encoder: Encoder | None) -> Callable[[Any], Any]:
                 if not isinstance(value, datetime):
                     raise
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return msgpack.ExtType(0, write_date(value))
+            return write_datetime(value)
         raise TypeError(f"{type(value).__name__} cannot be sent")
 
     return default

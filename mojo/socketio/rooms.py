@@ -55,10 +55,6 @@ class Rooms(Generic[Member]):
         """Give the rooms that a member is in."""
         return tuple(self._rooms.get(member, ()))
 
-    def members_of(self, room: Room) -> Collection[Member]:
-        """Give the members of a room."""
-        return tuple(self._members.get(room, ()))
-
     def names(self) -> Collection[Room]:
         """Give the rooms that there are."""
         return tuple(self._members)

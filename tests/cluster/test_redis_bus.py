@@ -40,6 +40,7 @@ class RedisTestCase(TestCase):
     timeout = 60
     options: tuple[str, ...] = ()
     url = ""
+    stream: str | None = None
 
     async def setUp(self) -> None:
         self.redis = RedisServer(*self.options)
@@ -74,6 +75,7 @@ class RedisTestCase(TestCase):
             ClusterStats(),
             max_message=max_message,
             random=lambda: 0.0,
+            stream=self.stream,
         )
         self.buses.append(bus)
         return bus

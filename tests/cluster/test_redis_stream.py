@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 
-from twisted.internet import reactor
-
 from mojo.cluster import redis_bus
 from mojo.cluster.redis_bus import RedisBus
-from mojo.cluster.stats import ClusterStats
-from mojo.redis.address import RedisAddress
 from tests.cluster.test_redis_bus import RedisTestCase
 
 
@@ -18,17 +14,7 @@ def entry(data: bytes, namespace: bytes = b"/chat") -> dict[str, bytes]:
 
 
 class StreamTestCase(RedisTestCase):
-    def bus(self, url="", max_message=1000) -> RedisBus:
-        bus = RedisBus(
-            RedisAddress(url or self.redis.url, "REDIS"),
-            reactor,
-            ClusterStats(),
-            max_message=max_message,
-            random=lambda: 0.0,
-            stream="events",
-        )
-        self.buses.append(bus)
-        return bus
+    stream = "events"
 
     async def up(self, **kwargs) -> tuple[RedisBus, list[bytes]]:
         bus, got = self.bus(**kwargs), []

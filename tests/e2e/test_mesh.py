@@ -80,7 +80,9 @@ class MeshTestCase(TestCase):
             self.fail("\n---\n".join(outputs))
 
 
-class MeshTests(MeshTestCase):
+class Scenarios:
+    """What each of the formats carries."""
+
     async def test_broadcasts(self) -> None:
         """Whoever says it, all of those get it whom it is for, once."""
         await self.scenario("broadcasts")
@@ -102,6 +104,8 @@ class MeshTests(MeshTestCase):
     async def test_servers(self) -> None:
         await self.scenario("servers")
 
+
+class MeshTests(Scenarios, MeshTestCase):
     async def test_logins(self) -> None:
         """What is sent to a user arrives at every server; a revocation too, within a second."""
         await self.scenario("logins")
@@ -142,30 +146,12 @@ class OtherClientTests(MeshTestCase):
         await self.scenario("broadcasts")
 
 
-class StreamsMeshTests(MeshTestCase):
+class StreamsMeshTests(Scenarios, MeshTestCase):
     """The same with the other of the official formats."""
 
     skip = NO_STREAMS
 
     adapter = "streams"
-
-    async def test_broadcasts(self) -> None:
-        await self.scenario("broadcasts")
-
-    async def test_values(self) -> None:
-        await self.scenario("values")
-
-    async def test_names(self) -> None:
-        await self.scenario("names")
-
-    async def test_answers(self) -> None:
-        await self.scenario("answers")
-
-    async def test_sockets(self) -> None:
-        await self.scenario("sockets")
-
-    async def test_servers(self) -> None:
-        await self.scenario("servers")
 
 
 class RecoveryMeshTests(MeshTestCase):

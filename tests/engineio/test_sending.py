@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.engineio.transports.sending import can_send, write_now
 from mojo.testing.wire import WireTransport
+from tests.engineio.sockets import Counted
 
 
 class Server(Protocol):
@@ -19,25 +20,6 @@ class Server(Protocol):
 
     def connectionLost(self, reason) -> None:
         self.factory.lost.callback(None)
-
-
-class Counted:
-    """A socket, and the calls that write to it."""
-
-    def __init__(self, socket) -> None:
-        self._socket = socket
-        self.calls: list[tuple[str, int]] = []
-
-    def send(self, data) -> int:
-        self.calls.append(("send", len(data)))
-        return self._socket.send(data)
-
-    def sendmsg(self, pieces) -> int:
-        self.calls.append(("sendmsg", sum(map(len, pieces))))
-        return self._socket.sendmsg(pieces)
-
-    def __getattr__(self, name: str):
-        return getattr(self._socket, name)
 
 
 class SocketTestCase(TestCase):

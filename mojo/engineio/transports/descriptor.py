@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mojo.engineio.transports.outlet import CHUNK
+from mojo.engineio.transports.sending import MOST_PIECES, drop_sent
 
 # Without epoll nobody makes a descriptor, but the module can be imported.
 _IN: int = getattr(select, "EPOLLIN", 0)
@@ -38,8 +39,6 @@ _BROKEN: int = getattr(select, "EPOLLERR", 0) | getattr(select, "EPOLLHUP", 0)
 _READ_SIZE = 65_536
 # And then, if that were not enough: of a long frame.
 _LONG_READ = 1_048_576
-# Pieces that are handed to the kernel at once; it would take 1,024.
-_MOST_PIECES = 64
 # On, and for no seconds: what `close` sends is a reset.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -131,7 +130,7 @@ class Descriptor:
             try:
                 if size > CHUNK:
                     # Copied by nobody but the kernel.
-                    sent = self.socket.sendmsg(pieces[:_MOST_PIECES])
+                    sent = self.socket.sendmsg(pieces[:MOST_PIECES])
                 else:
                     if len(pieces) > 1:
                         pieces = (b"".join(pieces),)
@@ -163,21 +162,15 @@ class Descriptor:
 
     def _forget(self, size: int) -> None:
         """Take away the first bytes of what waits: they were sent."""
-        waiting = self._waiting
-        assert waiting is not None
+        assert self._waiting is not None
         self.unsent -= size
-        while size:
-            piece = waiting.popleft()
-            if len(piece) > size:
-                waiting.appendleft(piece[size:])
-                return
-            size -= len(piece)
+        drop_sent(self._waiting, size)
 
     def _write(self) -> None:
         """Send what the kernel takes of what waits."""
         assert self._waiting is not None
         try:
-            self._forget(self.socket.sendmsg(list(islice(self._waiting, _MOST_PIECES))))
+            self._forget(self.socket.sendmsg(list(islice(self._waiting, MOST_PIECES))))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

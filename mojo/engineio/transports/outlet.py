@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mojo.engineio.transports.sending import can_send, send, send_some
+from mojo.engineio.transports.sending import can_send, drop_sent, send, send_some
 
 #: Bytes that are handed over at once: as many as Twisted's transports hold before they say
 #: that it is enough.
@@ -81,7 +81,9 @@ class Outlet:
     def _push(self) -> None:
         if self._can_send and self._pieces and not self.full:
             # A megabyte may go in one call, and is copied by nobody but the kernel.
-            self._forget(send_some(self._transport, self._pieces))
+            sent = send_some(self._transport, self._pieces)
+            self.unsent -= sent
+            drop_sent(self._pieces, sent)
         while self._pieces and not self.full:
             chunk = self._next_chunk()
             self.unsent -= len(chunk)
@@ -91,16 +93,6 @@ class Outlet:
             self._end = None
             self._transport.unregisterProducer()
             end()
-
-    def _forget(self, size: int) -> None:
-        """Take away the first bytes of what waits: they were sent."""
-        self.unsent -= size
-        while size:
-            piece = self._pieces.popleft()
-            if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
-                return
-            size -= len(piece)
 
     def _next_chunk(self) -> bytes:
         pieces: list[memoryview] = []

@@ -9,14 +9,15 @@ has to encrypt it first), and the news of a broken connection, which is the reac
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 from twisted.internet import tcp
 
-# Pieces that are handed to the kernel at once; it would take 1,024.
-_MOST_PIECES = 64
+#: Pieces that are handed to the kernel at once; it would take 1,024.
+MOST_PIECES = 64
 
 
 def can_send(transport: Any) -> bool:
@@ -71,10 +72,20 @@ def send_some(transport: Any, pieces: Iterable[memoryview]) -> int:
     if not is_clear(transport):
         return 0
     try:
-        taken: int = transport.socket.sendmsg(list(islice(pieces, _MOST_PIECES)))
+        taken: int = transport.socket.sendmsg(list(islice(pieces, MOST_PIECES)))
     except OSError:
         return 0
     return taken
+
+
+def drop_sent(pieces: deque[memoryview], size: int) -> None:
+    """Take away the first bytes of what waits: they were sent."""
+    while size:
+        piece = pieces.popleft()
+        if len(piece) > size:
+            pieces.appendleft(piece[size:])
+            return
+        size -= len(piece)
 
 
 def is_clear(transport: Any) -> bool:
