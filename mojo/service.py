@@ -59,6 +59,7 @@ from mojo.visitor_acts import VisitorActs
 from mojo.visitors import Visitors
 from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
+from mojo.workers.place import Place
 
 _log = Logger()
 
@@ -79,6 +80,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         endpoints: where to listen, as endpoint strings; nowhere, for a service whose
             `mounts` are put into another site.
         now: gives the seconds since the epoch, for the cookies.
+        place: its place among the workers that serve the project; ``None`` if it is alone.
 
     Raises:
         ProjectError: the apps, their patterns or paths contradict each other.
@@ -99,6 +101,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         stopping: whether it stops, or was stopped.
         health: whether it is ready; parts of your own may have a say in it.
         cluster: its part in a cluster; ``None`` if it is alone.
+        place: its place among workers; ``None`` if it is alone.
     """
 
     def __init__(
@@ -111,9 +114,12 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         path: Path | None = None,
         endpoints: Sequence[str] = (),
         now: Callable[[], float] = time.time,
+        place: Place | None = None,
     ) -> None:
         MultiService.__init__(self)
-        self.settings = settings = settings or Settings()
+        settings = settings or Settings()
+        self.settings = settings = settings if place is None else place.settle(settings)
+        self.place = place
         self.project_name = project_name or settings.project_name or "mojo"
         self._path = (path or Path.cwd()).resolve()
         self.project_prefix = f"{self._path}{os.sep}" if path is not None else ""
@@ -197,7 +203,12 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
 
     @classmethod
     def from_project(
-        cls, reactor: Any, project: Project, *, endpoints: Sequence[str] | None = None
+        cls,
+        reactor: Any,
+        project: Project,
+        *,
+        endpoints: Sequence[str] | None = None,
+        place: Place | None = None,
     ) -> MojoService:
         """
         Make the service of a project on disk.
@@ -206,6 +217,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             reactor: the reactor.
             project: the project.
             endpoints: where to listen, in place of what the settings say.
+            place: its place among workers.
         Raises:
             ProjectError: the apps, their patterns or paths contradict each other.
         """
@@ -216,6 +228,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             project_name=project.name,
             path=project.path,
             endpoints=project.settings.endpoints if endpoints is None else endpoints,
+            place=place,
         )
 
     # -- for resources and handlers, from any thread ---------------------------
