@@ -150,14 +150,14 @@ def make_cluster(settings: Settings, reactor: Any) -> ClusterNode | None:
         return None
     try:
         # Here, since who is alone need not have what the others are spoken to with.
-        from mojo.cluster.node import ClusterNode  # noqa: PLC0415
+        from mojo.cluster.redis_node import redis_node  # noqa: PLC0415
     except ModuleNotFoundError as exc:
         raise SettingsError(
             ["REDIS needs the package msgpack: pip install 'mojo[cluster]'"]
         ) from exc
     # What no client could be sent would be of no use here.
     most = settings.socket_io.max_buffered
-    return ClusterNode(settings.redis, reactor, new_id, max_message=most)
+    return redis_node(settings.redis, reactor, new_id, max_message=most)
 
 
 def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify) -> Identify:

@@ -180,7 +180,8 @@ class LayerTests(SynchronousTestCase):
         )
         self.assertEqual(self.importers("mojo.sessions.redis_store"), {"mojo.parts"})
         # parts.py has it in a function, and for the type checker.
-        self.assertEqual(self.importers("mojo.cluster.node"), {"mojo.parts"})
+        self.assertEqual(self.importers("mojo.cluster.redis_node"), {"mojo.parts"})
+        self.assertEqual(self.importers("mojo.cluster.redis_bus"), {"mojo.cluster.redis_node"})
         code = "import sys, mojo.service, mojo.tap; print('txredisapi' in sys.modules)"
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         self.assertEqual(output.stdout, b"False\n")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import random
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.bus import Bus, Kept
 from mojo.cluster.line import MakeLine
 from mojo.cluster.orders import Orders
 from mojo.cluster.pubsub import PubSubLine
-from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.shared_recovery import SharedRecovery
 from mojo.cluster.stats import ClusterStats
-from mojo.cluster.streams import StreamsLine
-from mojo.cluster.url import read_url
+from mojo.cluster.wire import PREFIX
 from mojo.socketio.adapter import Carried, LocalAdapter
 from mojo.socketio.parser import Parser
 from mojo.socketio.recovery import RecoveryOptions
@@ -30,18 +28,27 @@ _log = Logger()
 _MAX_TEXT = 200
 
 
+class NodeBus(Bus, Protocol):
+    """A bus that lives as long as its node runs."""
+
+    def start(self) -> object:
+        """Connect."""
+
+    def stop(self) -> Deferred[Any]:
+        """Let the connections go, after what was published has left."""
+
+
 class ClusterNode(Service):
     """
     A server that is one of many.
 
     Args:
-        url: see `mojo.cluster.url`.
-        reactor: makes connections and tells the time.
+        bus: what carries messages.
+        stats: what it counts.
         new_id: makes the server's id, and those of requests.
-        max_message: most bytes of a message.
-        random: see `RedisConnection`.
-    Raises:
-        SettingsError: it is no URL of a Redis, or asks for another format.
+        prefix: what the channels of the cluster begin with.
+        make_line: makes what is spoken by.
+        kept: what is kept for all servers, if something is.
 
     Attributes:
         uid: what it calls itself to the others.
@@ -52,27 +59,21 @@ class ClusterNode(Service):
 
     def __init__(
         self,
-        url: str,
-        reactor: Any,
+        bus: NodeBus,
+        stats: ClusterStats,
         new_id: Callable[[], str],
         *,
-        max_message: int,
-        random: Callable[[], float] = random,
+        prefix: str = PREFIX,
+        make_line: MakeLine = PubSubLine,
+        kept: Kept | None = None,
     ) -> None:
-        address, self.prefix, adapter = read_url(url, "REDIS")
         self.uid = new_id()
         self.new_id = new_id
-        self.stats = ClusterStats()
-        self.bus = RedisBus(
-            address,
-            reactor,
-            self.stats,
-            max_message=max_message,
-            random=random,
-            stream=self.prefix if adapter == "streams" else None,
-        )
-        self._keeps = adapter == "streams"
-        self._make_line: MakeLine = StreamsLine if adapter == "streams" else PubSubLine
+        self.prefix = prefix
+        self.stats = stats
+        self.bus = bus
+        self._kept = kept
+        self._make_line = make_line
         self._refused: set[str] = set()
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
@@ -87,7 +88,9 @@ class ClusterNode(Service):
         left: Callable[[Any, Room], object],
     ) -> SharedRecovery | None:
         """Make what keeps places where other servers find them; ``None`` if there is none."""
-        return SharedRecovery(self.bus.kept, parser, name, options, left) if self._keeps else None
+        if self._kept is None:
+            return None
+        return SharedRecovery(self._kept, parser, name, options, left)
 
     def make_remote(self, namespace: Carried) -> ClusterAdapter:
         """Make the adapter to a namespace that is not here; see `MakeRemote`."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.cluster.node import ClusterNode
+from mojo.cluster.stats import ClusterStats
 from mojo.errors import PacketError
+from tests.cluster.memory_bus import Exchange, MemoryBus
 
 
 class RefuseTests(SynchronousTestCase):
     """What cannot be read of what others send."""
 
     def setUp(self) -> None:
-        self.node = ClusterNode("redis://localhost", Clock(), lambda: "id", max_message=1000)
+        self.node = ClusterNode(MemoryBus(Exchange()), ClusterStats(), lambda: "id")
         self.lines: list[str] = []
         globalLogPublisher.addObserver(self.log)
         self.addCleanup(globalLogPublisher.removeObserver, self.log)
