@@ -27,6 +27,14 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual((response.status, response.header("connection")), (413, "close"))
         self.assertTrue(wire.transport.half_closed)
 
+    def test_refused_by_tls(self) -> None:
+        """TLS ends with a farewell, for which nobody may be left who would write."""
+        wire = self.endpoint.wire(secure=True)
+        wire.send(head(self.uri, "Content-Length: 10000000000"))
+        self.assertEqual(wire.answer().status, 413)
+        self.assertEqual((wire.transport.half_closed, wire.transport.closed), (False, "closed"))
+        self.assertIsNone(wire.transport.producer)
+
     def test_encoded_path(self) -> None:
         """A mount is found under every spelling of its path that leads to it."""
         wire = self.endpoint.wire()
