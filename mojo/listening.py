@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -25,6 +25,21 @@ from mojo.errors import ListenError
 _log = Logger()
 
 
+class SideDoor(Protocol):
+    """Another way to what is listened for, that is open as long as the ports are."""
+
+    def open(self) -> None:
+        """
+        Open it, unless it is open.
+
+        Raises:
+            CannotListenError: it cannot be opened.
+        """
+
+    async def close(self) -> None:
+        """Close it."""
+
+
 class Listening:
     """
     The ports of one factory.
@@ -33,10 +48,18 @@ class Listening:
         reactor: the reactor.
         endpoints: endpoint strings of any kind.
         factory: what is listened for.
+        side_door: another way in, if there is one.
     """
 
-    def __init__(self, reactor: Any, endpoints: Sequence[str], factory: Factory[Any]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        endpoints: Sequence[str],
+        factory: Factory[Any],
+        side_door: SideDoor | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._side_door = side_door
         self._endpoints = tuple(endpoints)
         self._factory = factory
         self._ports: list[tuple[str, IListeningPort]] = []
@@ -62,6 +85,11 @@ class Listening:
         if self._open:
             return
         self._open = True
+        if self._side_door is not None:
+            try:
+                self._side_door.open()
+            except Exception as exc:
+                self._give_up("the worker's own socket", exc)
         for description in self._endpoints:
             try:
                 opening = serverFromString(self._reactor, description).listen(self._factory)
@@ -81,6 +109,8 @@ class Listening:
         self._open = False
         for _, port in ports:
             await maybeDeferred(port.stopListening)
+        if self._side_door is not None:
+            await self._side_door.close()
 
     def _opened(self, port: IListeningPort, description: str) -> None:
         if self._open:

@@ -59,6 +59,7 @@ from mojo.visitor_acts import VisitorActs
 from mojo.visitors import Visitors
 from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
+from mojo.workers.handover import Handover
 from mojo.workers.place import Place
 
 _log = Logger()
@@ -187,7 +188,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self._unlogged = frozenset(place.path.encode("utf-8") for place in probes)
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)
         self.site = self.site_for(self.resource)
-        self._listening = Listening(reactor, endpoints, self.site)
+        handover = None if place is None else Handover(reactor, place, self.site)
+        self._listening = Listening(reactor, endpoints, self.site, handover)
         self._patience = Patience(reactor)
         self._drain = Drain(
             reactor,

@@ -48,7 +48,7 @@ FLOORS = (
         "mojo.emitter",
         "mojo.warm_up",
         "mojo.socket_handlers",
-        "mojo.workers.place",
+        "mojo.workers",
         "mojo",
     ),
     ("mojo.signals", "mojo.systemd"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo import MojoService, Settings
 from mojo.errors import ListenError
 from mojo.sessions import current
+from mojo.workers.place import Place
+from mojo.workers.reception import Reception
 
 
 class Busy(MemoryReactorClock):
@@ -49,6 +53,30 @@ class ListenTests(SynchronousTestCase):
         )
         self.assertEqual(service._listening.addresses, [])
         self.assertNotIn(82, [server[0] for server in self.reactor.tcpServers])
+
+    def test_worker(self) -> None:
+        """What others hand to a worker comes to a socket that is open before its ports are."""
+        place = Place("0.1", Path("/run/workers"))
+        service = MojoService(self.reactor, Settings(debug=True), endpoints=["tcp:80"], place=place)
+        service.privilegedStartService()
+        self.addCleanup(current.unbind, service)
+        ((path, factory, _, mode, _),) = self.reactor.unixServers
+        self.assertEqual((path, mode), ("/run/workers/0.1", 0o600))
+        self.assertIsInstance(factory, Reception)
+        self.assertIs(self.reactor.tcpServers[0][1], service.site)
+
+    def test_worker_without_its_folder(self) -> None:
+        """A worker that others cannot reach does not start."""
+
+        def listen(path, factory, **options):
+            raise CannotListenError(None, path, OSError(2, "No such file or directory"))
+
+        self.reactor.listenUNIX = listen
+        place = Place("0.1", Path("/nowhere"))
+        service = MojoService(self.reactor, Settings(debug=True), endpoints=["tcp:80"], place=place)
+        with self.assertRaisesRegex(ListenError, "worker's own socket.*: .*No such file"):
+            service.privilegedStartService()
+        self.assertEqual(self.reactor.tcpServers, [])
 
     def test_bad_endpoints(self) -> None:
         for endpoint in ("nonsense", "tcp:", "tcp:x", "quic:80", "ssl:443:privateKey=/nowhere", ""):

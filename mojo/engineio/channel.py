@@ -69,6 +69,9 @@ class ChannelHome(Protocol):
     def leads_to(self, path: bytes, mount: Mount) -> bool:
         """Tell whether everybody who asks for a path of a mount may get there."""
 
+    def owner_of(self, uri: bytes) -> str | None:
+        """Tell which other process a request for a mount may be for."""
+
     def channel_gone(self, channel: EngineChannel) -> None:
         """Forget a connection that is gone, or no longer one of HTTP."""
 

@@ -11,6 +11,9 @@ A client says the same again and again: its next request is the last one, but fo
 the body and a number that defeats caches, ``t``.  So a connection keeps its last requests with
 these two left out (`KnownRequest`), and finds the next one by comparing bytes, in 1 µs.
 
+A request for a session of another process (`mojo.engineio.neighbours`) is not plain.  That is asked
+once for a connection's requests of a kind, and costs the next ones nothing.
+
 What must not break: whatever two readers could read differently (a second length, a
 chunked body, a folded line, a space before a colon, a byte that is not ASCII) is never
 plain, and after what is not plain comes nothing plain before it was answered
@@ -62,6 +65,9 @@ class PlainSite(Protocol):
 
     def leads_to(self, path: bytes, mount: Mount) -> bool:
         """Tell whether everybody who asks for a path of a mount may get there."""
+
+    def owner_of(self, uri: bytes) -> str | None:
+        """Tell which other process a request for a mount may be for; see `Neighbours`."""
 
 
 class KnownRequest:
@@ -220,7 +226,7 @@ def _read_request(data: bytes, site: PlainSite) -> KnownRequest | None:
     closes = _CONNECTION.get(tuple(v.lower() for v in fields.get("connection", ())))
     if closes is None or any(name in fields for name in _NEVER_PLAIN):
         return None
-    if not site.leads_to(path, mount):
+    if not site.leads_to(path, mount) or site.owner_of(data[line.start(2) : start - 9]):
         return None
     request = KnownRequest(method, path, mount, lines)
     request.fields, request.closes = fields, closes

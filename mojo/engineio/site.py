@@ -12,7 +12,7 @@ drips, and a form has limits.  Plain requests of mounts go past twisted.web.  Se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
@@ -27,8 +27,13 @@ from mojo.engineio.channel import (
 )
 from mojo.engineio.deadlines import Deadlines
 from mojo.engineio.exchange import Mount
+from mojo.engineio.neighbours import Caller, Neighbours
 from mojo.engineio.request import EngineRequest
 from mojo.engineio.routes import follow
+from mojo.engineio.shared_channel import SharedChannel
+from mojo.engineio.terms import read_terms
+from mojo.engineio.transports.letting_go import replace_protocol
+from mojo.errors import EngineError
 
 
 def _too_slow(channel: EngineChannel) -> None:
@@ -47,10 +52,14 @@ class EngineSite(Site):
         max_body: most bytes of a request body elsewhere.
         log_request: called with each answered request, for an access log, but not with those
             of mounts.
+
+    Attributes:
+        neighbours: other processes behind the same ports; see `share_with`.
     """
 
     noisy = False
     requestFactory = EngineRequest
+    neighbours: Neighbours | None = None
     # Not the wrapper that may turn into HTTP/2: a WebSocket takes the connection over.
     protocol = EngineChannel  # type: ignore[assignment]
 
@@ -94,6 +103,36 @@ class EngineSite(Site):
         found: object = follow(self.resource, path[1:].split(b"/"))
         return found is mount
 
+    def share_with(self, neighbours: Neighbours) -> None:
+        """Give connections whose requests are another process's to that process."""
+        self.neighbours = neighbours
+        self.protocol = SharedChannel
+
+    def owner_of(self, uri: bytes) -> str | None:
+        """Tell which other process a request for a mount may be for; see `Neighbours`."""
+        if self.neighbours is None:
+            return None
+        try:
+            sid = read_terms(uri).sid
+        except EngineError:
+            return None  # which the mount will say again
+        return None if sid is None else self.neighbours.owner_of(sid)
+
+    def take_in(self, transport: Any, data: bytes, caller: Caller) -> None:
+        """
+        Serve a connection that was begun by another process, or given back by one.
+
+        Args:
+            transport: the connection, which is not read.
+            data: what was read of it; the request that it begins with is answered here, whosesoever
+                session it is for.
+            caller: who is at its other end.
+        """
+        channel = cast(SharedChannel, self.buildProtocol(caller.peer))
+        channel.caller = caller
+        replace_protocol(transport, channel)
+        channel.take_in(data)
+
     @property
     def stamp(self) -> bytes:
         """The headers with which twisted.web begins each answer; it makes them for 7 µs."""
@@ -118,6 +157,8 @@ class EngineSite(Site):
 
     def abort(self) -> None:
         """Close every connection, whatever is under way on it."""
+        if self.neighbours is not None:
+            self.neighbours.abort()
         for channel in tuple(self.channels):
             channel.forceAbortClient()
 

@@ -43,6 +43,9 @@ class PlainPaths:
     def leads_to(self, path, mount) -> bool:
         return True
 
+    def owner_of(self, uri) -> None:
+        return None
+
 
 class ReadingTests(SynchronousTestCase):
     def read(self, data: bytes):
@@ -171,6 +174,17 @@ class ReadingTests(SynchronousTestCase):
         ):
             self.assertIsNone(read_plain(data, PlainPaths(), known), data)
         self.assertEqual(len(known), 2)
+
+    def test_of_another_process(self) -> None:
+        """It is not plain; whose a request is, is asked once for all that are alike."""
+        asked: list[bytes] = []
+        site, known = PlainPaths(), []
+        site.owner_of = asked.append
+        for stamp in ("a", "b", "c"):
+            self.assertIsNotNone(read_plain(raw("GET", f"{POLLING}&t={stamp}"), site, known))
+        self.assertEqual(asked, [f"{POLLING}&t=a".encode()])
+        site.owner_of = lambda uri: "another"
+        self.assertIsNone(read_plain(raw("GET", POLLING), site, known))
 
     def test_memory_is_bounded(self) -> None:
         """A client that never repeats itself is remembered no more than others."""

@@ -17,7 +17,6 @@ stays.
 from __future__ import annotations
 
 import select
-import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -28,6 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mojo.engineio.transports.descriptor import Descriptor, User
+from mojo.engineio.transports.letting_go import let_go
 from mojo.engineio.transports.reading import Reader, Reading
 from mojo.engineio.transports.sending import can_send, is_clear
 
@@ -81,14 +81,9 @@ class Poller:
         """
         if not self._takes(transport):
             return None
-        # While it has its number, by which the reactor knows it.
-        transport.stopReading()
-        transport.stopWriting()
-        # The kernel says of which kind it is, which is quicker than the enums of the other one.
-        sock = socket.socket(fileno=transport.socket.detach())
+        sock = let_go(transport)
         sock.setblocking(False)
         descriptor = Descriptor(sock, self, user)
-        transport.connected = 0
         transport.protocol = _Remains(descriptor)
         self._add(descriptor)
         return descriptor

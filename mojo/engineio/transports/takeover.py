@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.protocols.policies import ProtocolWrapper
-
 from mojo.engineio.channel import EngineChannel
 from mojo.engineio.exchange import Exchange
+from mojo.engineio.transports.letting_go import replace_protocol
 from mojo.engineio.transports.poller import Poller
 
 
@@ -41,13 +40,7 @@ def take_over(exchange: Exchange, protocol: Any, poller: Poller) -> bytes:
         protocol.makeConnection(descriptor)
         descriptor.resumeProducing()
         return early
-    if isinstance(transport, ProtocolWrapper):
-        transport.wrappedProtocol = protocol
-    elif isinstance(getattr(transport, "protocol", None), ProtocolWrapper):
-        transport.protocol.wrappedProtocol = protocol
-    else:
-        transport.protocol = protocol
-    protocol.makeConnection(transport)
+    replace_protocol(transport, protocol)
     transport.registerProducer(protocol, True)
     transport.resumeProducing()
     return early
