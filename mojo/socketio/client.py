@@ -8,13 +8,12 @@ protocol cannot be talked to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from mojo.credential import Credential
-from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.ports import CloseReason, SessionState
 from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, PacketError
@@ -27,9 +26,6 @@ from mojo.socketio.packet import ROOT, Packet, PacketType
 from mojo.socketio.parser import Parser
 from mojo.socketio.reasons import DisconnectReason
 from mojo.socketio.states import OPEN, ConnectionState
-
-# An enum's member is looked up by a method; these are not.
-_EVENT = PacketType.EVENT
 
 Route = Callable[[str, dict[str, Any]], Namespace | None]
 
@@ -115,16 +111,19 @@ class Client:
     def message_received(self, data: str | bytes) -> None:
         """Take one Engine.IO message."""
         try:
+            if type(data) is str and self._decoder.pending is None:
+                # What nearly every packet is, on the shortest way.
+                event = self._server.parser.read_event(data)
+                if event is not None:
+                    namespace, payload, ack_id = event
+                    connection = self._connections.get(namespace)
+                    if connection is not None and connection.state is OPEN:
+                        connection.event_received(payload, ack_id)
+                        return
             packet = self._decoder.feed(data)
             if packet is not None:
                 if isinstance(data, bytes):
                     self._server.attachments_complete(self)
-                # What nearly every packet is, on the shortest way.
-                if packet.type is _EVENT:
-                    connection = self._connections.get(packet.namespace)
-                    if connection is not None and connection.state is OPEN:
-                        connection.event_received(packet.data, packet.ack_id)
-                        return
                 self._dispatch(packet, self.dialect.take_query(packet))
             else:
                 # Attachments are only gathered for who may send them (CVE-2026-48804).
@@ -248,7 +247,7 @@ class Client:
 
     def _refuse(self, name: str, why: str) -> None:
         refusal = self.dialect.refused(self._server.parser, ConnectionRefused(why))
-        self.send(refusal.packets(name))
+        self.session.send_packets(refusal.packets(name))
 
     # -- from the server ----------------------------------------------------
 
@@ -279,10 +278,6 @@ class Client:
         self.session.close(CloseReason.FORCED_SERVER_CLOSE)
 
     # -- from the connections -----------------------------------------------
-
-    def send(self, packets: Sequence[EnginePacket]) -> None:
-        """Hand packets to the session."""
-        self.session.send_packets(packets)
 
     def joined(self) -> None:
         """Note that a namespace let the client in."""

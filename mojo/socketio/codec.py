@@ -31,8 +31,6 @@ _MAX_COUNT_DIGITS = 10
 # A packet's namespace and id, which follow its type and the number of attachments.
 _HEADER = re.compile(r"(?:(/[^,]*)(?:,|\Z))?([0-9]*)")
 _EVENT_HEADER = re.compile(r"2(/[^,]*),([0-9]*)(?=\[)")
-# Looking an enum's member up takes as long as making the packet.
-_EVENT = PacketType.EVENT
 # The reference reads an id as a JavaScript number, whose range ends at 308 digits.
 _MAX_ID_DIGITS = 308
 
@@ -69,13 +67,16 @@ def decode_text(text: str, *, max_attachments: int) -> Packet:
     )
 
 
-def _event_of(text: str) -> Packet | None:
+def read_event(text: str) -> tuple[str, list[Any], int | None] | None:
     """
     Read what nearly every packet is: a plain event whose name is text.
 
-    It takes half of the time of `decode_text`, which does the same in general.
+    It takes a third of the time of `decode_text`, which does the same in general.
 
+    Args:
+        text: what an Engine.IO message carried, while no attachment is awaited.
     Returns:
+        The namespace, the name and the arguments in one list, and the id of the acknowledgement;
         ``None`` for any other packet, and for one that cannot be read.
     """
     if text[:1] != "2":
@@ -98,7 +99,7 @@ def _event_of(text: str) -> Packet | None:
     name = data[0]
     if type(name) is not str or name in RESERVED_EVENTS:
         return None
-    return Packet(_EVENT, namespace, data, int(digits) if digits else None)
+    return namespace, data, int(digits) if digits else None
 
 
 class Decoder:
@@ -129,9 +130,6 @@ class Decoder:
         if isinstance(data, str):
             if self.pending is not None:
                 raise PacketError("text where an attachment had to come")
-            packet = _event_of(data)
-            if packet is not None:
-                return packet
             packet = decode_text(data, max_attachments=self._max_attachments)
             if packet.type not in _BINARY:
                 return packet

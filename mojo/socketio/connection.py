@@ -269,7 +269,8 @@ class Connection:
                 tell(self._listeners.outgoing, message.event, self._outgoing_failed)
                 if self.state is not ConnectionState.OPEN:
                     return  # a listener ended it
-            self._write(message)
+            # What `_write` does, without the call: for each recipient of a broadcast.
+            self.client.session.send_packets(message.packets(self.wire_name))
         elif self.state is ConnectionState.OPENING:
             self._held = self._held or Held(self.client.session)
             self._held.put(message, message.packets(self.wire_name))
@@ -311,9 +312,10 @@ class Connection:
         if type(name) is not str:
             name = event_name(name)
         del data[0]
-        if self._listeners is not None:
-            tell(self._listeners.incoming, (name, tuple(data)), self._incoming_failed)
-        dispatch(self, self._turns, name, data, ack_id)
+        listeners = self._listeners
+        if listeners is not None:
+            tell(listeners.incoming, (name, tuple(data)), self._incoming_failed)
+        dispatch(self, self._turns, name, data, ack_id, bare=listeners is None)
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
         """Take an acknowledgement."""
@@ -352,7 +354,7 @@ class Connection:
             self.report(Failure(), "acknowledgement")
         else:
             if self.state is OPEN:
-                self.client.send(packets)
+                self.client.session.send_packets(packets)
 
     def report(self, failure: Failure, where: str) -> Any:
         """Log what the app's code raised, and hand it to the app's ``on_error``."""
@@ -378,7 +380,7 @@ class Connection:
         self.client.resume(self)
 
     def _write(self, message: Message) -> None:
-        self.client.send(message.packets(self.wire_name))
+        self.client.session.send_packets(message.packets(self.wire_name))
 
     def _forget(self, reason: str) -> None:
         self._held = None

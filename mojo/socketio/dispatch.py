@@ -218,14 +218,14 @@ class Dispatch:
 
 
 def dispatch(
-    receiver: Receiver, turns: Turns, name: str, args: list[Any], ack_id: int | None
+    receiver: Receiver, turns: Turns, name: str, args: list[Any], ack_id: int | None, *, bare: bool
 ) -> None:
     """
     Handle an event now, or when those before it are over.
 
     Nearly every event has a method, no middleware, and an answer that is there at once.  For these
     there is no `Dispatch` and no turn: what these cost is half of what an event takes from its
-    packet to its acknowledgement.
+    packet to its acknowledgement.  Nor is anything asked by a call that an attribute can say.
 
     Args:
         receiver: see `Dispatch`.
@@ -233,6 +233,7 @@ def dispatch(
         name: see `Dispatch`.
         args: likewise.
         ack_id: likewise.
+        bare: whether the receiver certainly has no middleware of its own.
     """
     handler = receiver.handler
     entry = handler.event_table.get(name)
@@ -241,36 +242,40 @@ def dispatch(
         or not entry.plain
         or handler.event_middleware
         or handler.sees_every_event
-        or receiver.middleware
-        or not turns.free
-        or not entry.accepts(len(args))
+        or (not bare and receiver.middleware)
+        or turns.busy
+        or turns.queue
+        or not entry.least <= len(args) <= entry.most
     ):
         turns.take(Dispatch(receiver, name, args, ack_id))
         return
-    seconds = receiver.namespace.clock.seconds
+    namespace = receiver.namespace
+    seconds = namespace.clock.seconds
     began = seconds()
-    turns.begin()
+    turns.busy = True
     try:
         result = entry.method(handler, *args)
-        if type(result) not in AT_ONCE:
+        is_there = type(result) in AT_ONCE
+        if not is_there:
             result = begun(result)
     except Exception:
         failed = Dispatch(receiver, name, args, ack_id)
         failed.was_called(began)
         failed.failed(Failure())
-        turns.end()
-        return
-    if type(result) not in AT_ONCE:
-        waiting = Dispatch(receiver, name, args, ack_id)
-        waiting.was_called(began)
-        turns.came(waiting, result)
-        return
-    took = seconds() - began
-    if took >= receiver.namespace.options.slow_handler > 0:
-        _was_slow(receiver, name, took, took)
-    if ack_id is not None:
-        receiver.acknowledge(ack_id, result)
-    turns.end()
+    else:
+        if not is_there:
+            waiting = Dispatch(receiver, name, args, ack_id)
+            waiting.was_called(began)
+            turns.came(waiting, result)
+            return
+        took = seconds() - began
+        if took >= namespace.options.slow_handler > 0:
+            _was_slow(receiver, name, took, took)
+        if ack_id is not None:
+            receiver.acknowledge(ack_id, result)
+    turns.busy = False
+    if turns.queue:
+        turns.go_on()
 
 
 def _was_slow(receiver: Receiver, name: str, took: float, blocked: float) -> None:

@@ -8,6 +8,7 @@ class does not exist for its clients, however the methods of the class are calle
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -24,6 +25,9 @@ LIFECYCLE = frozenset(
 
 #: ``@event("*")`` handles what no other method does; it gets the event's name first.
 CATCH_ALL = "*"
+
+#: More arguments than a client can send.
+ANY_NUMBER = math.inf
 
 _MARK = "_mojo_event"
 
@@ -64,7 +68,7 @@ class EventEntry:
         concurrent: whether the next event may begin before this one is done.
         idempotent: whether the last argument is an id, with which it is handled once.
         least: fewest arguments the method takes.
-        most: most arguments, or ``None`` for any number.
+        most: most arguments; `ANY_NUMBER`, if there is no limit.
         validator: takes the event's name and its arguments, and gives those that the
             method is called with, or raises; ``None`` counts them only.
         plain: whether there is nothing to do but to call the method, if it accepts the
@@ -75,7 +79,7 @@ class EventEntry:
     concurrent: bool
     idempotent: bool
     least: int
-    most: int | None
+    most: float
     validator: Validator | None = None
     plain: bool = False
 
@@ -99,11 +103,11 @@ class EventEntry:
 
     def accepts(self, count: int) -> bool:
         """Tell whether the method can be called with that many arguments."""
-        return self.least <= count and (self.most is None or count <= self.most)
+        return self.least <= count <= self.most
 
     def describe(self) -> str:
         """Say how many arguments the method takes: ``"2"``, ``"1 to 2"``."""
-        if self.most is None:
+        if self.most == ANY_NUMBER:
             return f"at least {self.least}"
         return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
 
@@ -224,6 +228,6 @@ def _entry(method: Callable[..., Any], validator: Validator | None, mark: EventM
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     least = sum(1 for p in positional if p.default is p.empty)
     unlimited = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    most = None if unlimited else len(positional)
+    most = ANY_NUMBER if unlimited else len(positional)
     plain = validator is None and not mark.idempotent and mark.name != CATCH_ALL
     return EventEntry(method, mark.concurrent, mark.idempotent, least, most, validator, plain)

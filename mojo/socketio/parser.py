@@ -53,6 +53,18 @@ class Parser(Protocol):
 
     encoder: Encoder | None = None
 
+    def read_event(self, text: str) -> tuple[str, list[Any], int | None] | None:
+        """
+        Read a plain event, if it can be done quickly; the decoder reads whatever this does not.
+
+        Args:
+            text: an Engine.IO message, while the decoder has nothing pending.
+        Returns:
+            The namespace, the event's name and its arguments in one list, and the id of the
+            acknowledgement: what `mojo.socketio.packet.check` lets pass; else ``None``.
+        """
+        return None
+
     def message(
         self,
         packet_type: PacketType,

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mojo.engineio.packet import Packet as EnginePacket
 from mojo.engineio.session import EngineSession
 from mojo.guards import Guard
 from mojo.socketio import dispatch
@@ -53,9 +52,6 @@ class Carrier(Protocol):
     session: EngineSession
     user_id: str | None
     dialect: Dialect
-
-    def send(self, packets: Sequence[EnginePacket]) -> None:
-        """Send Engine.IO packets."""
 
     def disconnect(self) -> None:
         """End all its connections, and the session."""

@@ -82,92 +82,89 @@ class Turns:
     Args:
         limit: how many may wait before ``turns_full`` is called.
         taker: whose turns they are.
+
+    Attributes:
+        busy: whether a call is under way.  Who makes one without a `Turn`, while it is `free`,
+            sets it, and afterwards calls `came`, or unsets it and calls `go_on` if
+            something waits.
+        queue: what waits, if anything ever did.
     """
 
-    __slots__ = ("__weakref__", "_busy", "_is_full", "_limit", "_queue", "_taker")
+    __slots__ = ("__weakref__", "_is_full", "_limit", "_taker", "busy", "queue")
 
     def __init__(self, limit: int, taker: TurnTaker) -> None:
         self._limit = limit
         self._taker = taker
         self._is_full = False
-        self._busy = False
+        self.busy = False
         # Made when one has to wait: most connections have none.
-        self._queue: deque[Turn] | None = None
+        self.queue: deque[Turn] | None = None
 
     def __len__(self) -> int:
-        return len(self._queue or ())
+        return len(self.queue or ())
 
     @property
     def free(self) -> bool:
         """Whether a call can be made now."""
-        return not self._busy and not self._queue
-
-    def begin(self) -> None:
-        """Let the caller make a call itself, now that it is `free`; `end` or `came` must follow."""
-        self._busy = True
-
-    def end(self) -> None:
-        """Go on: the call of `begin` is over."""
-        self._busy = False
-        if self._queue:
-            self._go_on()
+        return not self.busy and not self.queue
 
     def came(self, turn: Turn, result: Any) -> None:
-        """Go on with what the call of `begin` gave, as `take` does with a turn's."""
+        """Go on with what a call without a turn gave, as `take` does with a turn's."""
         self._came(turn, result)
-        if self._queue:
-            self._go_on()
+        if self.queue:
+            self.go_on()
 
     def take(self, turn: Turn) -> None:
         """Make a call now, or when those before it are over."""
         if self.free:
             self._begin(turn)
-            if self._queue:
-                self._go_on()
+            if self.queue:
+                self.go_on()
             return
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(turn)
-        if len(self._queue) >= self._limit and not self._is_full:
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.append(turn)
+        if len(self.queue) >= self._limit and not self._is_full:
             self._is_full = True
             self._taker.turns_full()
 
-    def _go_on(self) -> None:
-        queue = self._queue
-        while queue and not self._busy:
+    def go_on(self) -> None:
+        """Make the calls that wait, until one is under way."""
+        queue = self.queue
+        while queue and not self.busy:
             self._begin(queue.popleft())
         if self._is_full and len(self) <= self._limit // 2:
             self._is_full = False
             self._taker.turns_drained()
 
     def _begin(self, turn: Turn) -> None:
-        self._busy = True
+        self.busy = True
         try:
             result = turn.call()
         except Exception:
             turn.failed(Failure())
-            self._busy = False
+            self.busy = False
             return
         self._came(turn, begun(result))
 
     def _came(self, turn: Turn, result: Any) -> None:
         if not isinstance(result, Deferred):
             turn.done(result)
-            self._busy = False
+            self.busy = False
             return
         turn.waited = True
         result.addCallbacks(turn.done, turn.failed)
         if turn.concurrent:
-            self._busy = False
+            self.busy = False
             return
         result.addBoth(self._over)
-        if self._busy:
-            # Only if it is not over yet: else _go_on's loop takes the next, and not a
+        if self.busy:
+            # Only if it is not over yet: else go_on's loop takes the next, and not a
             # call one deeper for each turn that waits.
-            result.addBoth(lambda _: self._go_on())
+            result.addBoth(lambda _: self.go_on())
 
     def _over(self, _: object) -> None:
-        self._busy = False
+        self.busy = False
 
 
 class Unfinished:

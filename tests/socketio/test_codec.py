@@ -5,7 +5,7 @@ import time
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import PacketError
-from mojo.socketio.codec import Decoder, decode_text
+from mojo.socketio.codec import Decoder, decode_text, read_event
 from mojo.socketio.packet import Packet, PacketType
 
 
@@ -82,6 +82,48 @@ class ExampleTests(SynchronousTestCase):
         """It is an object like any other."""
         data = decode('2["a",{"_placeholder":true,"num":0}]')[3]
         self.assertEqual(data, ["a", {"_placeholder": True, "num": 0}])
+
+
+class ReadEventTests(SynchronousTestCase):
+    """The short way, on which nearly every packet is read."""
+
+    def test_events(self) -> None:
+        """It reads what the long way does."""
+        for text in (
+            '2["foo"]',
+            '212["foo",1,{"a":[null]}]',
+            '2/admin,["bar","]["]',
+            '2/a[b,12["é"]',
+            f'2{"9" * 308}["x"]',
+        ):
+            packet = decode_text(text, max_attachments=10)
+            self.assertEqual(read_event(text), (packet.namespace, packet.data, packet.ack_id))
+
+    def test_all_others(self) -> None:
+        """They are left to the long way, be they packets or none."""
+        for text in (
+            "",
+            "2",
+            "0",
+            "1",
+            '3["x"]',
+            '51-["x",{"_placeholder":true,"num":0}]',
+            "2[]",
+            "2[1]",
+            "2{}",
+            '2["x"',
+            '2["x"] ',
+            '2["connect"]',
+            '2-1["x"]',
+            '2٢["x"]',
+            '2/admin["x"]',
+            '2/admin,x["x"]',
+            f'2{"9" * 309}["x"]',
+            '2["x",NaN]',
+            '2["x",1e999]',
+            f'2["x",{"[" * 100_000}',
+        ):
+            self.assertIsNone(read_event(text), text[:20])
 
 
 class MalformedTests(SynchronousTestCase):

@@ -5,6 +5,8 @@ from enum import Enum
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.engineio.packet import message as engine_message
+from mojo.engineio.packet import size_of
 from mojo.errors import UnsendableError
 from mojo.socketio import json_parser
 from mojo.socketio.json_parser import JsonParser
@@ -14,8 +16,8 @@ from mojo.socketio.packet import PacketType
 PARSER = JsonParser()
 
 
-def wire(message: Message, namespace: str = "/") -> list[str | bytes]:
-    return [packet.data for packet in message.packets(namespace)]
+def wire(sent: Message, namespace: str = "/") -> list[str | bytes]:
+    return [packet.data for packet in sent.packets(namespace)]
 
 
 class WireFormTests(SynchronousTestCase):
@@ -57,10 +59,12 @@ class WireFormTests(SynchronousTestCase):
         """An answer for one client has the form of a message's, whatever is in it."""
         for answer in ((), ("bar",), (1, None, {"a": [True]}), ("é", "\ud800"), ("x", b"\x01")):
             for namespace in ("/", "/admin"):
+                packets = PARSER.ack_packets(13, answer, namespace)
                 self.assertEqual(
-                    [packet.data for packet in PARSER.ack_packets(13, answer, namespace)],
-                    wire(PARSER.ack(13, answer), namespace),
+                    [packet.data for packet in packets], wire(PARSER.ack(13, answer), namespace)
                 )
+                for packet in packets:
+                    self.assertIn(packet.size, (0, size_of(engine_message(packet.data))))
         self.assertEqual(PARSER.ack_packets(13, ("bar",), "/admin")[0].data, '3/admin,13["bar"]')
 
     def test_ack_that_cannot_be_sent(self) -> None:
@@ -99,6 +103,20 @@ class WireFormTests(SynchronousTestCase):
             ['51-["é",1.5,{"_placeholder":true,"num":0},{"1":null}]', b"x"],
         )
         self.assertRaises(UnsendableError, PARSER.event, "a", [float("nan")])
+
+    def test_decoder_of_another(self) -> None:
+        """Who has a decoder of their own reads every packet with it."""
+        self.assertEqual(PARSER.read_event('2["x"]'), ("/", ["x"], None))
+
+        class Own(JsonParser):
+            def decoder(self, max_attachments):
+                return super().decoder(1)
+
+        class Other(Own):
+            encoder = None
+
+        for parser in (Own(), Other()):
+            self.assertIsNone(parser.read_event('2["x"]'))
 
     def test_round_trip(self) -> None:
         """What we write is what we read."""

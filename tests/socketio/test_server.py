@@ -143,16 +143,17 @@ class OperatorTests(SynchronousTestCase):
         world = World({"/": handler_class})
         clients = [world.connect() for _ in range(3)]
         first = handler_class.handlers[0]._connection
-        original = first.client.send
+        original = first.client.session
+
+        class Session:
+            def send_packets(self, packets):
+                original.send_packets(packets)
+                handler_class.handlers[1].close()
 
         class Closing:
-            session = first.client.session
+            session = Session()
             remove = first.client.remove
             resume = first.client.resume
-
-            def send(self, packets):
-                original(packets)
-                handler_class.handlers[1].close()
 
         first.client = Closing()
         handler_class.handlers[2].namespace.emit("x")

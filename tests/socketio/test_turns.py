@@ -89,19 +89,18 @@ class TurnsTests(SynchronousTestCase):
 
     def test_call_of_the_callers_own(self) -> None:
         """A turn that is taken during it begins when it ends."""
-        self.assertTrue(self.turns.free)
-        self.turns.begin()
+        self.turns.busy = True
         self.take("a")
-        self.assertFalse(self.turns.free)
         self.assertEqual(self.log, [])
-        self.turns.end()
+        self.turns.busy = False
+        self.turns.go_on()
         self.assertEqual(self.log, ["begin a", "done a None"])
-        self.assertTrue(self.turns.free)
+        self.assertFalse(self.turns.busy)
 
     def test_call_of_the_callers_own_that_waits(self) -> None:
         """It is a turn from then on."""
         wait: Deferred = Deferred()
-        self.turns.begin()
+        self.turns.busy = True
         self.take("a")
         turn = Call(lambda: None, lambda _: None)
         turn.done = lambda value: self.log.append(f"done {value}")
@@ -114,7 +113,7 @@ class TurnsTests(SynchronousTestCase):
         """What was taken during it begins at once."""
         turn = Call(lambda: None, lambda _: None)
         turn.concurrent = True
-        self.turns.begin()
+        self.turns.busy = True
         self.take("a")
         self.turns.came(turn, Deferred())
         self.assertEqual(self.log, ["begin a", "done a None"])

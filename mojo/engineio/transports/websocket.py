@@ -26,7 +26,8 @@ from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.descriptor import Descriptor
 from mojo.engineio.transports.frame_reader import FrameReader
-from mojo.engineio.transports.frames import frame_of, framer_of, long_frame_of
+from mojo.engineio.transports.frames import frame_of, framer_of
+from mojo.engineio.transports.joining import Joiner, frames_of
 from mojo.engineio.transports.opening import compression_offers, opening_response
 from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.engineio.transports.poller import Batches, Poller
@@ -117,25 +118,16 @@ class WebSocketTransport(FrameReader):
         # What `writable` says, without the call.
         if outlet.full or self._lost or not (self._autobahn is None or self._autobahn.open):
             return 0
-        first = packets[0]
-        if len(packets) == 1 and first.size < CHUNK:
-            pieces = [self._frame(first)]
-            size = len(pieces[0])
+        pieces: Sequence[bytes]
+        if len(packets) == 1 and packets[0].size < CHUNK:
+            frame = self._frame(packets[0])
+            pieces = (frame,)
+            size = len(frame)
             count = 1
+        elif self._frame is frame_of:
+            pieces, size, count = self._host.joiner.join(packets)
         else:
-            pieces = []
-            size = count = 0
-            for packet in packets:
-                count += 1
-                if packet.size >= CHUNK and self._frame is frame_of:
-                    frame = long_frame_of(packet)
-                    pieces += frame
-                    size += sum(map(len, frame))
-                else:
-                    pieces.append(self._frame(packet))
-                    size += len(pieces[-1])
-                if size >= CHUNK:
-                    break
+            pieces, size, count = frames_of(packets, self._frame)
         self._host.stats.bytes_sent += size
         outlet.send(pieces, size)
         return count
@@ -320,6 +312,7 @@ class WebSocketFactory:
         self.max_payload = options.max_payload
         self.deflate = read_options(options.per_message_deflate)
         self.poller = Poller(batches)
+        self.joiner = Joiner()
         self._clock = clock
         self._options = options
         self._autobahn: AutobahnFactory | None = None
