@@ -347,7 +347,9 @@ class EngineResource(Resource):
 
     def _open_websocket(self, exchange: Exchange, session: EngineSession, version: Version) -> None:
         headers = self._headers.of(session.handshake, session.eid)
-        transport = self._websockets.accept(exchange, session, version, headers)
+        # Old clients are told of their session later; see `EngineServer.start`.
+        is_told = version is VERSION_4
+        transport = self._websockets.accept(exchange, session, version, headers, says_more=is_told)
         self.engine.start(session, transport)
         transport.read_early()
 

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.engineio.transports.outlet import CHUNK, Outlet
+from mojo.engineio.transports.outlet import CHUNK, Greeting, Outlet
 from mojo.testing.wire import WireTransport
 
 
@@ -70,3 +70,36 @@ class OutletTests(SynchronousTestCase):
         self.transport.catch_up()
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.transport.written, b"a" * 4 * CHUNK)
+
+
+class GreetingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.transport = WireTransport("192.0.2.7")
+        self.outlet = Outlet(self.transport)
+        self.place: object = None
+        self.greeting = Greeting(b"hello ", self.outlet, self.take_place)
+
+    def take_place(self, outlet: object) -> None:
+        self.place = outlet
+
+    def test_leaves_with_what_is_sent_first(self) -> None:
+        """It is one write, and what is sent next is the outlet's own affair."""
+        calls = []
+        self.patch(self.transport, "write", calls.append)
+        self.assertEqual(calls, [])
+        self.greeting.send((b"wo", b"rld"), 5)
+        self.assertEqual(calls, [b"hello world"])
+        self.assertIs(self.place, self.outlet)
+
+    def test_leaves_alone(self) -> None:
+        self.greeting.send((), 0)
+        self.assertEqual(self.transport.written, b"hello ")
+        self.assertIs(self.place, self.outlet)
+
+    def test_end(self) -> None:
+        """It leaves before the end, if nothing was sent."""
+        self.transport.registerProducer(Producer(self.outlet), True)
+        self.greeting.finish(self.transport.loseConnection)
+        self.assertEqual(self.transport.written, b"hello ")
+        self.assertTrue(self.transport.disconnecting)
+        self.assertIs(self.place, self.outlet)

@@ -29,7 +29,7 @@ from mojo.engineio.transports.frame_reader import FrameReader
 from mojo.engineio.transports.frames import frame_of, framer_of
 from mojo.engineio.transports.joining import Joiner, frames_of
 from mojo.engineio.transports.opening import compression_offers, opening_response
-from mojo.engineio.transports.outlet import CHUNK, Outlet
+from mojo.engineio.transports.outlet import CHUNK, Greeting, Outlet
 from mojo.engineio.transports.poller import Batches, Poller
 from mojo.engineio.transports.takeover import take_over
 from mojo.engineio.versions import VERSION_4, Version
@@ -88,7 +88,7 @@ class WebSocketTransport(FrameReader):
         self.version = version
         self.early = b""
         self.transport: Any
-        self._outlet: Outlet | Descriptor
+        self._outlet: Outlet | Descriptor | Greeting
         self._frame = framer_of(version)
         self._reported = False
         self._lost = False
@@ -156,13 +156,16 @@ class WebSocketTransport(FrameReader):
 
     # -- opening --------------------------------------------------------------
 
-    def open(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
+    def open(
+        self, exchange: Exchange, headers: Sequence[tuple[str, str]], *, says_more: bool
+    ) -> None:
         """
         Take the connection of a request over and complete the opening handshake.
 
         Args:
             exchange: see `WebSocketFactory.accept`.
             headers: likewise.
+            says_more: likewise.
         """
         extension = ""
         if self._host.deflate is not None:
@@ -178,7 +181,12 @@ class WebSocketTransport(FrameReader):
                 self._autobahn = self._host.autobahn.begin(self, compression)
         response = opening_response(exchange, headers, extension)
         self.early = take_over(exchange, self, self._host.poller)
-        self._outlet.send([response], len(response))
+        greeting = self._outlet = Greeting(response, self._outlet, self._greeted)
+        if not says_more:
+            greeting.send((), 0)
+
+    def _greeted(self, outlet: Outlet | Descriptor | Greeting) -> None:
+        self._outlet = outlet
 
     def read_early(self) -> None:
         """Read what came before the owner was ready for it."""
@@ -338,6 +346,8 @@ class WebSocketFactory:
         owner: TransportOwner,
         version: Version = VERSION_4,
         headers: Sequence[tuple[str, str]] = (),
+        *,
+        says_more: bool = False,
     ) -> WebSocketTransport:
         """
         Take the connection of a request over and complete the opening handshake.
@@ -348,9 +358,11 @@ class WebSocketFactory:
             owner: whom the transport reports to.
             version: the session's version of the protocol.
             headers: more headers of the response, which were checked.
+            says_more: whether the transport is sent something before the turn ends, with
+                which the response may leave.
         """
         transport = WebSocketTransport(self, owner, version)
-        transport.open(exchange, headers)
+        transport.open(exchange, headers, says_more=says_more)
         return transport
 
 
