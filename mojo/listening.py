@@ -103,12 +103,16 @@ class Listening:
             elif not opening.called:
                 opening.addErrback(self._failed_late, description)
 
-    async def close(self) -> None:
-        """Close the ports; connections stay."""
+    async def close_ports(self) -> None:
+        """Close the ports: nobody new comes; who is known may still come by the side door."""
         ports, self._ports = self._ports, []
         self._open = False
         for _, port in ports:
             await maybeDeferred(port.stopListening)
+
+    async def close(self) -> None:
+        """Close every way in; connections stay."""
+        await self.close_ports()
         if self._side_door is not None:
             await self._side_door.close()
 

@@ -188,7 +188,10 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self._unlogged = frozenset(place.path.encode("utf-8") for place in probes)
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)
         self.site = self.site_for(self.resource)
-        handover = None if place is None else Handover(reactor, place, self.site)
+        handover = None
+        if place is not None:
+            handover = Handover(reactor, place, self.site)
+            self.stats.workers = handover.stats
         self._listening = Listening(reactor, endpoints, self.site, handover)
         self._patience = Patience(reactor)
         self._drain = Drain(

@@ -54,12 +54,14 @@ class ServiceStats(Service):
         engine: see above.
         sockets: see above.
         cluster: what the part in a cluster counts, if there is one.
+        workers: what is counted of other workers, if there are any.
     """
 
     def __init__(self, clock: IReactorTime, engine: EngineStats, sockets: SocketStats) -> None:
         self.engine = engine
         self.sockets = sockets
         self.cluster: Counters | None = None
+        self.workers: Counters | None = None
         self._clock = clock
         self._began = clock.seconds()
         self._notes: deque[_Totals] = deque(maxlen=PERIOD + 1)
@@ -90,6 +92,7 @@ class ServiceStats(Service):
             **self.sockets.dump(),
             **self.engine.dump(),
             **({} if self.cluster is None else self.cluster.dump()),
+            **({} if self.workers is None else self.workers.dump()),
             **self._rates(),
         }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, _FakePort
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import MojoService, Settings
@@ -64,6 +66,19 @@ class ListenTests(SynchronousTestCase):
         self.assertEqual((path, mode), ("/run/workers/0.1", 0o600))
         self.assertIsInstance(factory, Reception)
         self.assertIs(self.reactor.tcpServers[0][1], service.site)
+        self.assertEqual(service.stats.dump()["workers_handed_over"], 0)
+
+    def test_worker_closes_its_ports(self) -> None:
+        """Who has a session there is still brought to it; others come to other workers."""
+        place = Place("0.1", Path("/run/workers"))
+        service = MojoService(self.reactor, Settings(debug=True), endpoints=["tcp:80"], place=place)
+        service._listening.open()
+        closed: list = []
+        self.patch(_FakePort, "stopListening", lambda port: closed.append(type(port.getHost())))
+        Deferred.fromCoroutine(service._listening.close_ports())
+        self.assertEqual(closed, [IPv4Address])
+        Deferred.fromCoroutine(service._listening.close())
+        self.assertEqual(closed, [IPv4Address, UNIXAddress])
 
     def test_worker_without_its_folder(self) -> None:
         """A worker that others cannot reach does not start."""

@@ -25,6 +25,7 @@ from twisted.internet.protocol import Protocol
 from mojo.engineio.neighbours import Caller
 from mojo.engineio.transports.letting_go import let_go
 from mojo.workers.parcel import pack
+from mojo.workers.stats import HandoverStats
 
 #: Bytes that are asked of the kernel for a parcel, so that it goes in one piece.
 _ROOM = 400_000
@@ -56,13 +57,20 @@ class WorkerDoor:
 
     Args:
         sock: see `connect`.
-        relay: called with a transport, one end of a pair of sockets and the data for it, to carry
-            bytes from one to the other.
+        relay: called with a transport and one end of a pair of sockets, to carry bytes from one
+            to the other.
+        stats: counts what goes.
     """
 
-    def __init__(self, sock: socket.socket, relay: Callable[[Any, socket.socket], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        relay: Callable[[Any, socket.socket], None],
+        stats: HandoverStats,
+    ) -> None:
         self._sock = sock
         self._relay = relay
+        self._stats = stats
 
     def pass_on(self, transport: Any, data: bytes, caller: Caller) -> bool:
         """Give a connection away; see `Door`."""
@@ -74,6 +82,7 @@ class WorkerDoor:
                 # In case that what brought us here raises: the reactor would tell it of that.
                 transport.protocol = Protocol()
                 let_go(transport).close()
+                self._stats.handed_over += 1
                 return True
             try:
                 ours, theirs = socket.socketpair()
@@ -83,6 +92,7 @@ class WorkerDoor:
                 if not self._send(parcel, theirs.fileno()):
                     ours.close()
                     return False
+            self._stats.relayed += 1
             self._relay(transport, ours)
             return True
 

@@ -30,6 +30,7 @@ from mojo.workers.door import WorkerDoor, connect
 from mojo.workers.place import Place
 from mojo.workers.reception import Reception
 from mojo.workers.relay import Relay
+from mojo.workers.stats import HandoverStats
 
 _log = Logger()
 
@@ -47,12 +48,16 @@ class Handover:
         reactor: the reactor.
         place: this worker's place.
         site: whose connections they are.
+
+    Attributes:
+        stats: counts them.
     """
 
     def __init__(self, reactor: Any, place: Place, site: EngineSite) -> None:
         self._reactor = reactor
         self._place = place
         self._site = site
+        self.stats = HandoverStats()
         self._port: IListeningPort | None = None
         self._relays: set[Relay] = set()
         self._closing: Deadlines[Relay] = Deadlines(reactor, RELAY_LINGER, Relay.abort)
@@ -96,7 +101,10 @@ class Handover:
     def knock(self, name: str) -> WorkerDoor | None:
         """Ask a worker to let us in; see `Neighbours`."""
         sock = connect(str(self._place.socket_of(name)))
-        return None if sock is None else WorkerDoor(sock, self._begin_relay)
+        if sock is None:
+            self.stats.unreached += 1
+            return None
+        return WorkerDoor(sock, self._begin_relay, self.stats)
 
     def _begin_relay(self, transport: Any, sock: socket.socket) -> None:
         relay = Relay(self)
@@ -130,6 +138,7 @@ class Handover:
             self._adopt(sock, newcomer)
         except OSError:
             return  # the client has left meanwhile, or we have as many open files as we may
+        self.stats.taken += 1
         transport = newcomer.transport
         try:
             transport.pauseProducing()

@@ -26,6 +26,8 @@ class PlainTests(WorkersTestCase):
         client = await self.connect(self.wrong)
         await client.ask("POST", self.uri, b"4hello")
         self.assertEqual(self.wrong.site.channels, set())
+        self.assertEqual(self.wrong.handover.stats.handed_over, 1)
+        self.assertEqual(self.right.handover.stats.taken, 1)
         (channel,) = self.right.site.channels
         self.assertEqual((await client.ask("GET", self.uri)).text, "4hello")
         self.assertEqual(self.right.site.channels, {channel})
@@ -176,6 +178,7 @@ class NobodyTests(WorkersTestCase):
             self.assert_unknown(answer)
         self.assertEqual((await client.ask("POST", uri, b"4hello")).text, "ok")
         self.assertEqual(len(self.wrong.site.channels), 1)
+        self.assertEqual(self.wrong.handover.stats.unreached, 2)
         await self.leave(client)
         while self.wrong.site.channels:
             await self.turn()

@@ -52,6 +52,8 @@ class TlsTests(RelayTestCase):
             self.assertEqual((await client.ask("POST", self.uri, text.encode())).text, "ok")
             self.assertEqual((await client.ask("GET", self.uri)).text, text)
         self.assertEqual((len(self.right.site.channels), len(self.relays)), (1, 1))
+        stats = self.wrong.handover.stats
+        self.assertEqual((stats.relayed, stats.handed_over), (1, 0))
         self.assertEqual(self.wrong.site.channels, set())
         await self.leave(client)
         await self.nothing_left()
