@@ -24,6 +24,7 @@ from mojo.web.templates import Templates
 
 if TYPE_CHECKING:
     from mojo.cluster.node import ClusterNode
+    from mojo.workers.link import Link
 
 
 def make_signer(settings: Settings, project: Path) -> CookieSigner:
@@ -102,15 +103,26 @@ def make_tries(settings: Settings, reactor: Any) -> LoginTries:
     return LoginTries(reactor, **settings.login_tries)  # type: ignore[arg-type]
 
 
-def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> SessionStore:
+def make_store(
+    settings: Settings, reactor: Any, cookies: VisitorCookies, link: Link | None = None
+) -> SessionStore:
     """
     Make the store that ``SESSION_STORE`` names.
 
+    Args:
+        settings: the project's.
+        reactor: the reactor.
+        cookies: opens and seals what is in cookies.
+        link: leads to a worker's parent, which has the memory of all workers.
     Raises:
         SettingsError: there is no such store.
     """
     # Stores are imported where they are named: who has no Redis need not wait for it.
     store = settings.session_store
+    if store == "memory" and link is not None:
+        from mojo.workers.store import ParentStore  # noqa: PLC0415
+
+        return ParentStore(link, settings.session_max_size)
     if store == "memory":
         return MemoryStore(
             reactor,
@@ -139,25 +151,36 @@ def make_store(settings: Settings, reactor: Any, cookies: VisitorCookies) -> Ses
     return store
 
 
-def make_cluster(settings: Settings, reactor: Any) -> ClusterNode | None:
+def make_cluster(settings: Settings, reactor: Any, link: Link | None = None) -> ClusterNode | None:
     """
-    Make the service's part in a cluster, if ``REDIS`` names one.
+    Make the service's part in a cluster: of ``REDIS`` if that names one, else of workers.
 
+    Args:
+        settings: the project's.
+        reactor: the reactor.
+        link: leads to a worker's parent.
     Raises:
         SettingsError: it is no URL of a Redis, or a package is not installed.
     """
-    if settings.redis is None:
-        return None
+    # What no client could be sent would be of no use to the others.
+    most = settings.socket_io.max_buffered
     try:
         # Here, since who is alone need not have what the others are spoken to with.
-        from mojo.cluster.redis_node import redis_node  # noqa: PLC0415
+        if settings.redis is not None:
+            from mojo.cluster.redis_node import redis_node  # noqa: PLC0415
+
+            return redis_node(settings.redis, reactor, new_id, max_message=most)
+        if link is not None:
+            from mojo.workers.node import worker_node  # noqa: PLC0415
+
+            recovers = settings.socket_io.recovery is not None
+            return worker_node(link, new_id, max_message=most, recovers=recovers)
     except ModuleNotFoundError as exc:
+        setting = "WORKERS" if settings.redis is None else "REDIS"
         raise SettingsError(
-            ["REDIS needs the package msgpack: pip install 'mojo[cluster]'"]
+            [f"{setting} needs the package msgpack: pip install 'mojo[cluster]'"]
         ) from exc
-    # What no client could be sent would be of no use here.
-    most = settings.socket_io.max_buffered
-    return redis_node(settings.redis, reactor, new_id, max_message=most)
+    return None
 
 
 def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify) -> Identify:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
@@ -62,6 +62,9 @@ from mojo.web.static import StaticFiles
 from mojo.workers.handover import Handover
 from mojo.workers.place import Place
 
+if TYPE_CHECKING:
+    from mojo.workers.link import Link
+
 _log = Logger()
 
 #: Seconds for saving what is not saved of sessions when all clients have left.
@@ -82,6 +85,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             `mounts` are put into another site.
         now: gives the seconds since the epoch, for the cookies.
         place: its place among the workers that serve the project; ``None`` if it is alone.
+        link: leads to their parent, likewise.
+        listens_by: a reactor that opens the ports, if that is another one.
 
     Raises:
         ProjectError: the apps, their patterns or paths contradict each other.
@@ -116,6 +121,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         endpoints: Sequence[str] = (),
         now: Callable[[], float] = time.time,
         place: Place | None = None,
+        link: Link | None = None,
+        listens_by: Any = None,
     ) -> None:
         MultiService.__init__(self)
         settings = settings or Settings()
@@ -154,7 +161,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         WarmUp(reactor, load_autobahn).setServiceParent(self)
         self._acts = VisitorActs(self._sockets, self.cookies.revocations)
         self._orders = None
-        self.cluster = make_cluster(settings, reactor)
+        self.cluster = make_cluster(settings, reactor, link)
         if self.cluster is not None:
             self._orders = self.cluster.carry_orders(self._acts.perform)
             self.cluster.setServiceParent(self)
@@ -162,7 +169,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             self._sockets.make_remote = self.cluster.make_remote
             self._sockets.make_recovery = self.cluster.make_recovery
             self.stats.cluster = self.cluster.stats
-        store = make_store(settings, reactor, self.cookies)
+        store = make_store(settings, reactor, self.cookies, link)
         self.session_keeper = SessionKeeper(store, reactor)
         self._live_sessions = LiveSessions(self.session_keeper, reactor)
         self._sockets.sessions = self._live_sessions
@@ -192,7 +199,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         if place is not None:
             handover = Handover(reactor, place, self.site)
             self.stats.workers = handover.stats
-        self._listening = Listening(reactor, endpoints, self.site, handover)
+        self._listening = Listening(listens_by or reactor, endpoints, self.site, handover)
         self._patience = Patience(reactor)
         self._drain = Drain(
             reactor,
@@ -213,7 +220,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         project: Project,
         *,
         endpoints: Sequence[str] | None = None,
-        place: Place | None = None,
+        **of_worker: Any,
     ) -> MojoService:
         """
         Make the service of a project on disk.
@@ -222,7 +229,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             reactor: the reactor.
             project: the project.
             endpoints: where to listen, in place of what the settings say.
-            place: its place among workers.
+            of_worker: what a worker has more.
         Raises:
             ProjectError: the apps, their patterns or paths contradict each other.
         """
@@ -233,7 +240,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             project_name=project.name,
             path=project.path,
             endpoints=project.settings.endpoints if endpoints is None else endpoints,
-            place=place,
+            **of_worker,
         )
 
     # -- for resources and handlers, from any thread ---------------------------
@@ -326,7 +333,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             current.unbind(self)
             Deferred.fromCoroutine(self._listening.close())
             raise
-        if self._listening.addresses:
+        if self._listening.addresses and self.place is None:
             _log.info("{banner}", banner=self.banner())
 
     def stopService(self) -> Deferred[Any]:
@@ -358,6 +365,10 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
     async def _save_sessions(self) -> None:
         await self._live_sessions.close()
         await self.session_keeper.close()
+
+    async def stop_listening(self) -> None:
+        """Let new connections go to other workers; who is here stays, until we are stopped."""
+        await self._listening.close_ports()
 
     def hurry(self) -> None:
         """Let a stop that is under way wait for nothing any more."""

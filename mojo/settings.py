@@ -211,6 +211,8 @@ class Settings(Checked):
         ready_path: the URL path where it is said whether new clients are welcome, likewise.
         redis: the URL of the Redis through which this server and others are one cluster; see
             `mojo.cluster`.
+        workers: how many processes ``twistd mojo`` serves the project by; ``"auto"`` for one
+            on each processor.
         socket_io: see `SocketIOSettings`.
     """
 
@@ -247,6 +249,14 @@ class Settings(Checked):
     health_path: str | None = setting(None, checks.optional(checks.path))
     ready_path: str | None = setting(None, checks.optional(checks.path))
     redis: str | None = setting(None, checks.optional(checks.redis_url), shown=False)
+    workers: int | str = setting(
+        1,
+        checks.either(
+            str,
+            checks.within("processes", 1, 1000),
+            of_first=checks.matching("auto", "a number of processes or 'auto'"),
+        ),
+    )
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property

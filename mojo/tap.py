@@ -7,10 +7,13 @@ the setting or the port, and an exit status that is not 0.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from twisted.internet.task import Clock
 from twisted.python import usage
 
 from mojo import systemd
@@ -20,10 +23,13 @@ from mojo.heap import keep_freed_memory, uncollected
 
 with uncollected():
     # Half of a start is these.
-    from mojo.project.loader import Project, load_project
+    from mojo.project.loader import Project, load_project, load_settings
     from mojo.service import MojoService
-    from mojo.settings import parse_override
+    from mojo.settings import Settings, parse_override
     from mojo.signals import SecondSignal
+
+if TYPE_CHECKING:
+    from mojo.workers.parent import Parent
 
 
 class Options(usage.Options):
@@ -31,17 +37,27 @@ class Options(usage.Options):
     The command line of ``twistd mojo``.
 
     Attributes:
-        project: the project, loaded; after the options were read.
+        project_settings: the project's, after the options were read.
+        overrides: what there is in place of some of them.
+        workers: how many processes there are to be.
     """
 
-    synopsis = "[--project FOLDER] [--listen ENDPOINT]... [--redis URL] [--settings NAME=VALUE]..."
+    synopsis = (
+        "[--project FOLDER] [--listen ENDPOINT]... [--redis URL] [--workers N] "
+        "[--settings NAME=VALUE]..."
+    )
     longdesc = "Serve a Mojo project: its pages, and its apps by Socket.IO."
     optParameters: ClassVar[list[list[Any]]] = [
         ["redis", "r", None, "The URL of the Redis through which servers are one cluster."],
         ["project", "p", ".", "The project's folder, which holds settings.py."],
+        ["workers", "w", None, "How many processes serve it; 'auto' for one on each processor."],
     ]
 
-    project: Project
+    project_folder: Path
+    project_settings: Settings
+    overrides: list[tuple[str, Any]]
+    workers: int
+    _project: Project | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,17 +79,37 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Load the project, while an error still reaches the terminal."""
         try:
-            overrides = [parse_override(assignment) for assignment in self["settings"]]
+            self.overrides = [parse_override(assignment) for assignment in self["settings"]]
             if self["redis"] is not None:
-                overrides.append(("REDIS", self["redis"]))
-            self.project = load_project(self["project"], overrides)
+                self.overrides.append(("REDIS", self["redis"]))
+            if self["workers"] is not None:
+                self.overrides.append(parse_override(f"WORKERS={self['workers']}"))
+            self.project_folder, settings = load_settings(self["project"], self.overrides)
+            self.project_settings = settings
+            self.workers = count_workers(settings.workers)
+            if self.workers == 1:
+                self._project = self.load()
         except LocalError as exc:
             raise SystemExit(_line(exc)) from exc
 
+    def load(self) -> Project:
+        """
+        Load the project, with its apps.
 
-def makeService(options: Options, reactor: Any = None) -> MojoService:
+        Raises:
+            ProjectError: it cannot be loaded.
+        """
+        return self._project or load_project(self["project"], self.overrides)
+
+
+def count_workers(setting: int | str) -> int:
+    """Give the number of workers that a setting says."""
+    return len(os.sched_getaffinity(0)) if isinstance(setting, str) else setting
+
+
+def makeService(options: Options, reactor: Any = None) -> MojoService | Parent:
     """
-    Make the service of the project that the options name.
+    Make the service of the project that the options name, or the parent of its workers.
 
     Args:
         options: read from a command line.
@@ -88,16 +124,40 @@ def makeService(options: Options, reactor: Any = None) -> MojoService:
     # The process is ours, here and only here.
     keep_freed_memory()
     try:
-        service = MojoService.from_project(
-            reactor, options.project, endpoints=options["listen"] or None
-        )
+        service: MojoService | Parent
+        if options.workers > 1:
+            service = _make_parent(options, reactor)
+        else:
+            service = MojoService.from_project(
+                reactor, options.load(), endpoints=options["listen"] or None
+            )
     except LocalError as exc:
         raise SystemExit(_line(exc)) from exc
     SecondSignal(reactor, service).setServiceParent(service)
     told = systemd.from_environment(reactor, service.settings.drain_seconds + GOODBYE_SECONDS)
     if told is not None:
-        told.setServiceParent(service)
+        if isinstance(service, MojoService):
+            told.setServiceParent(service)
+        else:
+            service.tell_systemd(told)
     return service
+
+
+def _make_parent(options: Options, reactor: Any) -> Parent:
+    """Make the parent of several workers; each of them loads the project for itself."""
+    from mojo.workers.parent import Orders, Parent, try_out  # noqa: PLC0415
+
+    try_out(lambda: MojoService.from_project(Clock(), options.load(), endpoints=()), _line)
+    settings = options.project_settings
+    orders = Orders(
+        project=options.project_folder,
+        name=settings.project_name or options.project_folder.name,
+        workers=options.workers,
+        assignments=options["settings"],
+        redis=options["redis"],
+        endpoints=options["listen"] or settings.endpoints,
+    )
+    return Parent(reactor, settings, orders)
 
 
 def _line(error: LocalError) -> str:

@@ -102,6 +102,8 @@ class ReadTests(SettingsTestCase):
             ({"SESSION_STORE": "redis://"}, "SESSION_STORE must be 'memory'"),
             ({"SESSION_MAX_SIZE": 0}, "SESSION_MAX_SIZE must be 1 bytes or more"),
             ({"REDIS": "localhost"}, "REDIS must be a URL such as 'redis://localhost'"),
+            ({"WORKERS": 0}, "WORKERS must be 1 processes or more, not 0"),
+            ({"WORKERS": "many"}, "WORKERS must be a number of processes or 'auto', not 'many'"),
             ({"REDIS": 6379}, "REDIS must be a URL such as 'redis://localhost'"),
             ({"LOGIN_MAX_AGE": -1}, "LOGIN_MAX_AGE must be 1 seconds or more, not -1"),
             ({"MAX_BODY": 1.5}, "MAX_BODY must be a whole number of bytes, not float"),

@@ -51,15 +51,17 @@ class Project:
     apps: tuple[App, ...]
 
 
-def load_project(path: str | Path, overrides: Iterable[tuple[str, Any]] = ()) -> Project:
+def load_settings(
+    path: str | Path, overrides: Iterable[tuple[str, Any]] = ()
+) -> tuple[Path, Settings]:
     """
-    Load a project.
+    Load a project's settings, and nothing else of it; give its folder, too.
 
     Args:
         path: its folder, which holds ``settings.py``.
         overrides: settings of the command line; see `mojo.settings.parse_override`.
     Raises:
-        ProjectError: the folder is no project, or a module cannot be imported.
+        ProjectError: the folder is no project, or its settings cannot be imported.
         SettingsError: the settings are wrong.
     """
     folder = Path(path).resolve()
@@ -72,6 +74,21 @@ def load_project(path: str | Path, overrides: Iterable[tuple[str, Any]] = ()) ->
         sys.path.insert(0, str(folder))
     module = _import(folder, "settings")
     settings = read_settings(vars(module), overrides, source=str(source), weakness_of=weakness_of)
+    return folder, settings
+
+
+def load_project(path: str | Path, overrides: Iterable[tuple[str, Any]] = ()) -> Project:
+    """
+    Load a project.
+
+    Args:
+        path: its folder, which holds ``settings.py``.
+        overrides: settings of the command line; see `mojo.settings.parse_override`.
+    Raises:
+        ProjectError: the folder is no project, or a module cannot be imported.
+        SettingsError: the settings are wrong.
+    """
+    folder, settings = load_settings(path, overrides)
     names = _app_names(folder, settings)
     own = _load_app(folder, folder, "", "")
     apps = [_load_app(folder, folder / _APPS / name, f"{_APPS}.{name}.", name) for name in names]

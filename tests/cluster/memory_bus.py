@@ -31,6 +31,18 @@ class Exchange:
         self.published: list[tuple[bytes, bytes]] = []
         self._under_way: list = []
 
+    def bus(self) -> MemoryBus:
+        """Make the bus of one more server."""
+        return MemoryBus(self)
+
+    def cut(self, bus) -> None:
+        """Let a bus be down."""
+        bus.is_up = False
+
+    def cut_off(self, bus) -> None:
+        """Let what comes by the stream come no more to a bus."""
+        bus.cut_off()
+
     def put(self, channel: bytes, data: bytes) -> None:
         self.published.append((channel, data))
         self._under_way.append((channel, data))
@@ -138,7 +150,7 @@ class Server:
         self.stats = ClusterStats()
         self.clock = clock or Clock()
         self.parser = parser or JsonParser()
-        self.bus = MemoryBus(exchange)
+        self.bus = exchange.bus()
         self.refused: list[tuple[str, str]] = []
         self.server_events: list[tuple] = []
         self.local = LocalAdapter() if local is None else local

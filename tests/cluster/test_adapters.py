@@ -13,6 +13,7 @@ from mojo.socketio.adapter import EVERYONE, LocalAdapter, Target
 from mojo.socketio.json_parser import JsonParser
 from mojo.socketio.recovery import Identity, RecoveringAdapter, RecoveryOptions
 from tests.cluster.memory_bus import Exchange, Server, Someone
+from tests.workers.machine import Machine
 
 ROOM, OTHER = frozenset({"room"}), frozenset({"other"})
 #: Names that mean something to Redis, to us, or to nobody.
@@ -54,6 +55,7 @@ class Contract:
                 self.adapters[number].join(self.people[number], room)
         self.people[3].user_id = "ada"
         self.adapters[3].join(self.people[3], ("user", "ada"))
+        self.settle()
 
     def tell(self, target, *args, adapter=0, **flags) -> list[int]:
         """Send an event; give the numbers of those who got it."""
@@ -268,9 +270,10 @@ class PubSubTests(Contract, SynchronousTestCase):
     """Three processes."""
 
     make_line = PubSubLine
+    make_exchange = Exchange
 
     def make_adapters(self):
-        self.exchange = Exchange()
+        self.exchange = self.make_exchange()
         self.servers = [
             Server(self.exchange, clock=self.clock, make_line=self.make_line) for _ in range(3)
         ]
@@ -330,7 +333,7 @@ class PubSubTests(Contract, SynchronousTestCase):
 
     def test_no_bus(self) -> None:
         """Without it our own clients get everything, and those of others are missing."""
-        self.servers[0].bus.is_up = False
+        self.exchange.cut(self.servers[0].bus)
         self.assertEqual(self.tell(EVERYONE), [1])
         answers = self.ask()
         self.answer(1)
@@ -390,7 +393,7 @@ class RecoveringPubSubTests(PubSubTests):
     extra = 1
 
     def make_adapters(self):
-        self.exchange = Exchange()
+        self.exchange = self.make_exchange()
         self.servers = [
             Server(
                 self.exchange, RecoveringAdapter(self.clock, RecoveryOptions(), f"e{n}"),
@@ -413,12 +416,18 @@ class RecoveringPubSubTests(PubSubTests):
 
 
 class SharedRecoveryTests(StreamsTests):
-    """Three processes that read a stream, by whose entries' ids clients may come back."""
+    """
+    Three processes that read a stream, by whose entries' ids clients may come back.
+
+    Attributes:
+        gone: offsets that are before all that there is.
+    """
 
     extra = 1
+    gone = ("0-1",)
 
     def make_adapters(self):
-        self.exchange = Exchange()
+        self.exchange = self.make_exchange()
         self.servers = [
             Server(
                 self.exchange, clock=self.clock, make_line=self.make_line, make_local=self.shared
@@ -442,6 +451,7 @@ class SharedRecoveryTests(StreamsTests):
         self.servers[2].local.save(
             "pid", self.people[2], identity=identity, data=self.people[2].data, since="1-0"
         )
+        self.settle()
         self.adapters[2].remove(self.people[2])
 
     def test_offsets(self) -> None:
@@ -487,7 +497,7 @@ class SharedRecoveryTests(StreamsTests):
 
     def test_bad_offsets(self) -> None:
         self.tell(EVERYONE)
-        for offset in ("0-1", "x", "1", "1-0\n", "(1-0", "-", "9" * 30 + "-1"):
+        for offset in (*self.gone, "x", "1", "1-0\n", "(1-0", "-", "9" * 30 + "-1"):
             self.leave()
             self.assertIsNone(self.come_back(0, offset), offset)
             self.adapters[2].add(self.people[2])
@@ -495,8 +505,27 @@ class SharedRecoveryTests(StreamsTests):
     def test_cut_off(self) -> None:
         """What we sent and may never come back our clients get at once, and only once."""
         self.adapters[0].broadcast(self.parser.event("x", ["a"]), EVERYONE)
-        self.servers[0].bus.cut_off()
+        self.exchange.cut_off(self.servers[0].bus)
         self.assertEqual(self.people[0].take(), [("x", "a", "0-0")])
         self.settle()
         self.assertEqual(self.people[0].take(), [])
         self.assertEqual(self.people[1].take(), [("x", "a", "1-0")])
+
+
+class WorkersTests(PubSubTests):
+    """Three workers of one parent."""
+
+    make_exchange = Machine
+
+
+class WorkersStreamsTests(StreamsTests):
+    """Three workers that read their parent's stream."""
+
+    make_exchange = Machine
+
+
+class RecoveringWorkersTests(SharedRecoveryTests):
+    """Three workers, to any of which clients may come back."""
+
+    make_exchange = Machine
+    gone = ()

@@ -21,7 +21,9 @@ from mojo.sessions.memory_store import MemoryStore
 from mojo.sessions.redis_store import RedisStore
 from mojo.sessions.signer import Signer
 from mojo.sessions.stores import MOVED_SECONDS, Sender, SessionStore, Stored
+from mojo.workers.store import ParentStore, serve_sessions
 from tests.redis_server import NO_REDIS, RedisServer
+from tests.workers.machine import Machine
 
 MAX_AGE = 1000.0
 ONE, TWO, THREE = (Stored(f'{{"a":{n}}}', f"v{n}") for n in (1, 2, 3))
@@ -209,6 +211,52 @@ class MemoryStoreTests(SharedContract, TestCase):
         self.assertEqual(await self.load(), TWO)
         self.assertEqual(self.store.evicted, 0)
         self.assertLessEqual(self.store._bytes, 10_000)
+
+    async def test_no_timer(self) -> None:
+        await self.save(ONE, None)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ParentStoreTests(SharedContract, TestCase):
+    """A worker's, which asks its parent."""
+
+    def setUp(self) -> None:
+        self.machine = Machine()
+        self.clock = self.machine.clock
+        self.jar = Jar()
+        store = MemoryStore(self.clock, max_age=MAX_AGE, max_size=1000, max_bytes=10_000)
+        serve_sessions(self.machine.hub, store)
+        self.store = ParentStore(self.machine.join().link, 1000)
+
+    async def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def load(self, session_id="s1"):
+        return await self.turn(self.store.load(session_id, self.jar))
+
+    async def save(self, stored, expected, session_id="s1"):
+        return await self.turn(self.store.save(session_id, stored, expected, self.jar))
+
+    async def move(self, stored, expected, session_id="s1", other="s2"):
+        return await self.turn(self.store.move(session_id, other, stored, expected, self.jar))
+
+    def turn(self, asked):
+        self.machine.turn()
+        return asked
+
+    async def test_other_worker(self) -> None:
+        """What one has saved another one loads."""
+        await self.save(ONE, None)
+        other = ParentStore(self.machine.join().link, 1000)
+        self.assertEqual(await self.turn(other.load("s1", self.jar)), ONE)
+
+    async def test_no_answer(self) -> None:
+        """A parent that does not answer is a store that does not."""
+        loading = self.store.load("s1", self.jar)
+        self.clock.advance(5)
+        self.failureResultOf(loading, SessionUnavailable)
+        self.machine.members[0].link.connectionLost()
+        self.failureResultOf(self.store.load("s1", self.jar), SessionUnavailable)
 
     async def test_no_timer(self) -> None:
         await self.save(ONE, None)

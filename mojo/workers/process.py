@@ -1,0 +1,182 @@
+"""A worker's process, as its parent has it: two pipes, its output, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mojo.errors import PacketError
+from mojo.workers.brief import FIRST_PORT, FROM_PARENT, TO_PARENT, Brief
+from mojo.workers.hub import Hub, HubLine
+from mojo.workers.log import Lines, log_line
+
+_log = Logger()
+
+_OUT, _ERR = 1, 2
+#: What systemd tells one process alone.
+_OF_SYSTEMD = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+
+
+class WorkerProcess(ProcessProtocol):
+    """
+    A worker that runs; see `mojo.workers.supervisor.Running`.
+
+    Args:
+        brief: what it is told.
+        hub: what joins it with the others.
+        ready: called when it serves.
+        ended: called with the reason when it is gone.
+    """
+
+    def __init__(
+        self,
+        brief: Brief,
+        hub: Hub,
+        ready: Callable[[], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self._brief = brief
+        self._hub = hub
+        self._ready = ready
+        self._ended = ended
+        self._line: HubLine | None = None
+
+        def take(line: bytes) -> None:
+            log_line(brief.name, line)
+
+        self._outputs = {_OUT: Lines(take), _ERR: Lines(take)}
+
+    def __repr__(self) -> str:
+        return f"<WorkerProcess {self._brief.name}>"
+
+    # -- Running ----------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Have it accept no more connections."""
+        if self._line is not None:
+            self._line.tell("retire")
+
+    def hurry(self) -> None:
+        """Have it wait for nothing any more."""
+        if self._line is not None:
+            self._line.tell("hurry")
+
+    def signal(self, name: str) -> None:
+        """Send it a signal, unless it is gone."""
+        try:
+            if self.transport is not None:
+                self.transport.signalProcess(name)
+        except ProcessExitedAlready:
+            pass
+
+    # -- from the process ---------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Tell it what it is to do."""
+        pipe = cast(Any, self.transport).pipes[FROM_PARENT]
+        brief = self._brief.to_json()
+        pipe.write(len(brief).to_bytes(4, "big") + brief)
+        self._line = self._hub.join(self._brief.name, pipe, self._heard)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Take what it writes."""
+        if childFD in self._outputs:
+            self._outputs[childFD].received(data)
+        elif self._line is not None:
+            try:
+                self._line.received(data)
+            except PacketError:
+                _log.failure("worker {name} is killed", name=self._brief.name)
+                self._leave()
+                self.signal("KILL")
+
+    def childConnectionLost(self, childFD: int) -> None:
+        """It has closed a pipe."""
+        if childFD in self._outputs:
+            self._outputs[childFD].ended()
+        elif childFD in (FROM_PARENT, TO_PARENT):
+            self._leave()
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone."""
+        self._leave()
+        status = reason.value
+        number = getattr(status, "signal", None)
+        if number is not None:
+            self._ended(f"by signal {signal.Signals(number).name}")
+        else:
+            self._ended(f"with exit status {getattr(status, 'exitCode', None)}")
+
+    def _heard(self, word: str) -> None:
+        if word != "ready":
+            raise PacketError("an unknown word")
+        self._ready()
+
+    def _leave(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.lost()
+
+
+class _Nobody:
+    """What could not be started."""
+
+    def retire(self) -> None:
+        """Do nothing."""
+
+    def hurry(self) -> None:
+        """Do nothing."""
+
+    def signal(self, name: str) -> None:
+        """Do nothing."""
+
+
+def start_worker(
+    reactor: Any,
+    process: WorkerProcess,
+    name: str,
+    ports: list[int],
+    ended: Callable[[str], None],
+    environment: Mapping[str, str] = os.environ,
+) -> WorkerProcess | _Nobody:
+    """
+    Start a worker.
+
+    Args:
+        reactor: the reactor.
+        process: what it is spoken to by.
+        name: its name, which those see who list processes.
+        ports: the numbers of the open ports.
+        ended: called with the reason if it cannot be started.
+        environment: this process's.
+    """
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    try:
+        reactor.spawnProcess(
+            process,
+            sys.executable,
+            [sys.executable, "-m", "mojo.workers", name],
+            env={key: value for key, value in environment.items() if key not in _OF_SYSTEMD},
+            childFDs={
+                0: nothing,
+                _OUT: "r",
+                _ERR: "r",
+                FROM_PARENT: "w",
+                TO_PARENT: "r",
+                **dict(enumerate(ports, FIRST_PORT)),
+            },
+        )
+    except OSError as exc:
+        reactor.callLater(0, ended, f"it could not be started: {exc}")
+        return _Nobody()
+    finally:
+        os.close(nothing)
+    return process
