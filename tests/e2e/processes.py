@@ -133,15 +133,15 @@ def start_twistd(folder: Path, *arguments: str | Path, **environment: str) -> Pr
 
 
 async def start_server(
-    folder: Path, project: Path = PROJECT, *arguments: str, **environment: str
+    folder: Path, project: Path = PROJECT, *arguments: str, port: int = 0, **environment: str
 ) -> tuple[Process, str]:
-    """Start a project on a free port; give the process and the server's address."""
+    """Start a project, on a free port unless one is said; give the process and its address."""
     process = start_twistd(
         folder,
         "--project",
         project,
         "--listen",
-        "tcp:0:interface=127.0.0.1",
+        f"tcp:{port}:interface=127.0.0.1",
         *arguments,
         **environment,
     )

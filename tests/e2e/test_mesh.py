@@ -43,24 +43,29 @@ class MeshTestCase(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.processes: list[Process] = []
         self.addCleanup(self.stop_all)
-        node = start(
-            NODE,
-            HERE / "js" / "mesh_server.mjs",
-            self.redis.socket,
-            self.library,
-            self.adapter,
-            *self.node_more,
-        )
-        self.processes.append(node)
+        await self.start_servers()
+
+    async def start_servers(self) -> None:
+        node = self.start_node()
         self.mojos = [await self.start_mojo(name) for name in ("one", "two")]
         port = await node.wait_for(r"PORT (\d+)\.")
         self.bases = [self.mojos[0][1], f"http://127.0.0.1:{port.group(1)}", self.mojos[1][1]]
 
-    async def start_mojo(self, name: str) -> tuple[Process, str]:
+    def start_node(self, **environment: str) -> Process:
+        """Start a server of Node's; see the script for its environment."""
+        script = HERE / "js" / "mesh_server.mjs"
+        arguments = (self.redis.socket, self.library, self.adapter, *self.node_more)
+        process = start(NODE, script, *arguments, **environment)
+        self.processes.append(process)
+        return process
+
+    async def start_mojo(self, name: str, *more: str, port: int = 0) -> tuple[Process, str]:
+        """Start a server of Mojo's, or start it again."""
         folder = self.folder / name
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        redis = f"{self.redis.url}?adapter={self.adapter}"
         process, base = await start_server(
-            folder, MESH, "--redis", f"{self.redis.url}?adapter={self.adapter}", *self.mojo_more
+            folder, MESH, "--redis", redis, *self.mojo_more, *more, port=port
         )
         self.processes.append(process)
         await process.wait_for("cluster: connected")
@@ -78,6 +83,29 @@ class MeshTestCase(TestCase):
         if await client.ended:
             outputs = [client.output, *(process.output for process in self.processes)]
             self.fail("\n---\n".join(outputs))
+
+    async def emit_from_python(self) -> None:
+        """A program that is no server, and Mojo's and Node's clients."""
+        client = start(NODE, HERE / "js" / "run.mjs", "mesh.python", *self.bases)
+        await client.wait_for("EMIT")
+        code = (
+            "import sys; from mojo.emitter import Emitter\n"
+            "with Emitter(sys.argv[1]) as emitter:\n"
+            "    mesh = emitter.app('Mesh')\n"
+            "    mesh.emit('all', bytes([0, 255]), {'a': ['ü', None]})\n"
+            "    mesh.to('room').emit('room')\n"
+            "    mesh.except_('room').emit('others')\n"
+            "    mesh.to('room').sockets_join('joined')\n"
+            "    mesh.server_side_emit('hello', 'of Python')\n"
+            "    mesh.to('joined').emit('joined')\n"
+            "    mesh.emit('last')\n"
+        )
+        await self.succeed(start_python("-c", code, self.redis.url))
+        await client.wait_for("DISCONNECT")
+        emitter = TwistedEmitter(self.redis.url, reactor)
+        await emitter.app("Mesh").to("room").disconnect_sockets(close=True)
+        await emitter.close()
+        await self.succeed(client)
 
 
 class Scenarios:
@@ -114,27 +142,7 @@ class MeshTests(Scenarios, MeshTestCase):
         await self.scenario("emitter", str(self.redis.socket))
 
     async def test_python_emitter(self) -> None:
-        """A program that is no server, and Mojo's and Node's clients."""
-        client = start(NODE, HERE / "js" / "run.mjs", "mesh.python", *self.bases)
-        await client.wait_for("EMIT")
-        code = (
-            "import sys; from mojo.emitter import Emitter\n"
-            "with Emitter(sys.argv[1]) as emitter:\n"
-            "    mesh = emitter.app('Mesh')\n"
-            "    mesh.emit('all', bytes([0, 255]), {'a': ['ü', None]})\n"
-            "    mesh.to('room').emit('room')\n"
-            "    mesh.except_('room').emit('others')\n"
-            "    mesh.to('room').sockets_join('joined')\n"
-            "    mesh.server_side_emit('hello', 'of Python')\n"
-            "    mesh.to('joined').emit('joined')\n"
-            "    mesh.emit('last')\n"
-        )
-        await self.succeed(start_python("-c", code, self.redis.url))
-        await client.wait_for("DISCONNECT")
-        emitter = TwistedEmitter(self.redis.url, reactor)
-        await emitter.app("Mesh").to("room").disconnect_sockets(close=True)
-        await emitter.close()
-        await self.succeed(client)
+        await self.emit_from_python()
 
 
 class OtherClientTests(MeshTestCase):

@@ -48,6 +48,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+async def wait_for_port(process: Process, port: int) -> None:
+    """Wait until a process listens that has no word for it."""
+    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    while True:
+        if process.ended.called:
+            raise AssertionError(process.output)
+        try:
+            connected = await endpoint.connect(Factory.forProtocol(Protocol))
+        except ConnectError:
+            await deferLater(reactor, 0.05)
+        else:
+            connected.transport.abortConnection()
+            return
+
+
 class ProxyTests:
     """What works behind a proxy; see below for which."""
 
@@ -65,7 +80,7 @@ class ProxyTests:
         self.port = free_port()
         self.proxy = self.start_proxy()
         self.addCleanup(self.proxy.stop)
-        await self.wait_for_port()
+        await wait_for_port(self.proxy, self.port)
         self.base = f"https://127.0.0.1:{self.port}"
 
     async def start_node(self, name: str) -> None:
@@ -79,20 +94,6 @@ class ProxyTests:
         process, base = await start_server(folder, PROJECT, *arguments)
         self.addCleanup(process.stop)
         self.nodes[name] = process, base.removeprefix("http://")
-
-    async def wait_for_port(self) -> None:
-        """Wait until somebody listens: HAProxy has no word for it."""
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        while True:
-            if self.proxy.ended.called:
-                self.fail(self.proxy.output)
-            try:
-                connected = await endpoint.connect(Factory.forProtocol(Protocol))
-            except ConnectError:
-                await deferLater(reactor, 0.05)
-            else:
-                connected.transport.abortConnection()
-                return
 
     def fill_in(self, sample: str, *more: tuple[str, str]) -> str:
         """Put this test's ports and files in the place of the documents'."""

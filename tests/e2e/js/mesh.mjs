@@ -5,29 +5,69 @@ import net from "node:net";
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
 import { token } from "./logins.mjs";
-import { once, open } from "./scenarios.mjs";
+import { once, open, TRANSPORTS } from "./scenarios.mjs";
 
-// Two clients of each server; a client has a log of what it was sent.
-async function clients(bases, count = 2) {
+// A client has a log of what it was sent, and answers with its tag.
+function remember(socket) {
+  socket.log = [];
+  socket.onAny((name, ...args) => {
+    const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
+    socket.log.push([name, ...args]);
+    if (name === "question" && !socket.silent) answer?.(socket.tag);
+  });
+  return socket;
+}
+
+// Two clients of each server: "0a", "0b", "1a", ...  An address with names after "#" is of a proxy in front
+// of servers; the ids of their sessions begin with these.
+export async function clients(bases, count = 2, options = {}, namespace = "/MeshSocket") {
+  const { origin, hash } = new URL(bases[0]);
+  if (hash) return clientsBehind(origin + namespace, hash.slice(1), count, options);
   const sockets = [];
   for (const [number, base] of bases.entries()) {
     for (let i = 0; i < count; i++) {
-      const socket = open(`${base}/MeshSocket`, {
-        transports: ["websocket"], auth: { tag: `${number}${"abc"[i]}` },
-      });
+      const tag = `${number}${"abc"[i]}`;
+      const socket = open(base + namespace, { transports: ["websocket"], auth: { tag }, ...options });
       await once(socket, "connect");
-      socket.log = [];
-      socket.tag = `${number}${"abc"[i]}`;
-      socket.onAny((name, ...args) => {
-        const answer = typeof args.at(-1) === "function" ? args.pop() : undefined;
-        socket.log.push([name, ...args]);
-        if (name === "question" && !socket.silent) answer?.(socket.tag);
-      });
-      sockets.push(socket);
+      socket.tag = tag;
+      sockets.push(remember(socket));
     }
   }
   return sockets;
 }
+
+// Which server somebody comes to is the proxy's to say, so that some are too many: they do not join.
+async function clientsBehind(url, names, count, options) {
+  const found = [...names].map(() => []);
+  const began = Date.now();
+  for (let tries = 0; found.some((some) => some.length < count); tries++) {
+    assert.ok(Date.now() < began + 20_000, `nobody comes to some of ${names}: ${found.map((some) => some.length)}`);
+    const socket = open(url, { transports: TRANSPORTS[tries % 3], ...options });
+    const joins = await new Promise((resolve, reject) => {
+      // It is asked when the connection is there, and again when another one is.
+      socket.auth = (send) => {
+        if (socket.tag === undefined) {
+          const number = names.indexOf(serverOf(socket));
+          const there = found[number];
+          if (there.length === count) return resolve(false);
+          socket.tag = `${number}${"abc"[there.length]}`;
+          there.push(remember(socket));
+        }
+        return send({ tag: socket.tag });
+      };
+      socket.once("connect", () => resolve(true));
+      socket.once("connect_error", reject);
+    });
+    if (!joins) {
+      socket.disconnect();
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+  return found.flat();
+}
+
+// The name of the server behind a proxy to which a client has come.
+export const serverOf = (socket) => socket.io.engine.id.split(".")[0];
 
 export async function until(condition, what) {
   for (let i = 0; !(await condition()); i++) {
@@ -39,7 +79,7 @@ export async function until(condition, what) {
 let marks = 0;
 
 // Who has got something: everyone is sent a mark after it, from the same server, and it is waited for.
-async function heard(sockets, from, name) {
+export async function heard(sockets, from, name) {
   const mark = `mark ${++marks}`;
   from.emit("send_to", [], [], {}, mark);
   const has = (socket, event) => socket.log.some(([other]) => other === event);
@@ -53,7 +93,7 @@ async function heard(sockets, from, name) {
   return tags;
 }
 
-const all = (sockets) => sockets.map((socket) => socket.tag);
+export const all = (sockets) => sockets.map((socket) => socket.tag);
 
 // From each server to all of them.
 export async function broadcasts(...bases) {
@@ -242,7 +282,7 @@ export async function servers(...bases) {
     assert.ok(!mine.some((args) => args[0] === number));
     const { answers, missing } = await me.emitWithAck("server_ask", "hello", "how many?");
     assert.equal(missing, 0);
-    assert.equal(answers.length, bases.length - 1);
+    assert.equal(answers.length, sockets.length - 1);
     for (const answer of answers) assert.deepEqual(Object.values(answer), [["how many?"]]);
   }
 }

@@ -1,6 +1,7 @@
 // A Node server of a cluster: node mesh_server.mjs <socket of Redis> <redis|ioredis> <pubsub|streams> [recovery].
-// It says PORT <port>.
+// It says PORT <port>, which is that of the environment, or a free one; with NAME ids of sessions begin with it.
 // mesh/Apps/Mesh is the same in Mojo.
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
@@ -24,6 +25,8 @@ const io = new Server(http, {
   adapter: format === "streams"
     ? createAdapter(await connect()) : createAdapter(await connect(), await connect()),
 });
+const { NAME, PORT } = process.env;
+if (NAME) io.engine.generateId = () => `${NAME}.${randomBytes(15).toString("base64url")}`;
 const mesh = io.of("/MeshSocket");
 const heard = [];
 
@@ -78,4 +81,4 @@ mesh.on("connection", (socket) => {
   socket.on("what_was_heard", (answer) => answer(heard));
 });
 
-http.listen(0, "127.0.0.1", () => console.log(`PORT ${http.address().port}.`));
+http.listen(Number(PORT ?? 0), "127.0.0.1", () => console.log(`PORT ${http.address().port}.`));
