@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from mojo import dotted
@@ -20,10 +22,12 @@ from mojo.sessions.signer import CookieSigner, Signer, weakness_of
 from mojo.sessions.stores import SessionStore
 from mojo.settings import Settings, check_secrets
 from mojo.users import Users
+from mojo.visitor_acts import VisitorActs
 from mojo.web.templates import Templates
 
 if TYPE_CHECKING:
     from mojo.cluster.node import ClusterNode
+    from mojo.cluster.orders import Orders
     from mojo.workers.link import Link
 
 
@@ -181,6 +185,35 @@ def make_cluster(settings: Settings, reactor: Any, link: Link | None = None) -> 
             [f"{setting} needs the package msgpack: pip install 'mojo[cluster]'"]
         ) from exc
     return None
+
+
+def join_cluster(
+    cluster: ClusterNode, acts: VisitorActs, online: OnlineUsers, settings: Settings
+) -> Orders:
+    """
+    Let what is done here be done in the whole cluster; before there is a namespace.
+
+    Args:
+        cluster: the service's part in it.
+        acts: does what happens to visitors, and knows the server that they are clients of.
+        online: knows which users are online.
+        settings: the project's.
+    Returns:
+        What tells the others what happens to visitors.
+    """
+    sockets = acts.sockets
+    sockets.make_adapter = cluster.make_adapter
+    sockets.make_remote = cluster.make_remote
+    sockets.make_recovery = cluster.make_recovery
+    cluster.carry_presence(
+        sockets.clock,
+        sockets.presence,
+        online,
+        # What people call this process: "web-2:4711".
+        name=f"{gethostname()}:{os.getpid()}",
+        every=settings.cluster_heartbeat,
+    )
+    return cluster.carry_orders(acts.names, acts.perform)
 
 
 def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify) -> Identify:

@@ -30,6 +30,7 @@ from mojo.listening import Listening
 from mojo.parts import (
     follow_users,
     identify_unless,
+    join_cluster,
     make_banner,
     make_cluster,
     make_signer,
@@ -162,19 +163,16 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self._acts = VisitorActs(self._sockets, self.cookies.revocations)
         self._orders = None
         self.cluster = make_cluster(settings, reactor, link)
-        if self.cluster is not None:
-            self._orders = self.cluster.carry_orders(self._acts.perform)
-            self.cluster.setServiceParent(self)
-            self._sockets.make_adapter = self.cluster.make_adapter
-            self._sockets.make_remote = self.cluster.make_remote
-            self._sockets.make_recovery = self.cluster.make_recovery
-            self.stats.cluster = self.cluster.stats
         store = make_store(settings, reactor, self.cookies, link)
         self.session_keeper = SessionKeeper(store, reactor)
         self._live_sessions = LiveSessions(self.session_keeper, reactor)
         self._sockets.sessions = self._live_sessions
         self._registry = self._sockets.observer = Registry(self._sockets)
         follow_users(self._registry.online, self, settings, now)
+        if self.cluster is not None:
+            self.cluster.setServiceParent(self)
+            self.stats.cluster = self.cluster.stats
+            self._orders = join_cluster(self.cluster, self._acts, self._registry.online, settings)
         BroadcastOperator.__init__(self, self._sockets)
         for app in self._apps.values():
             if app.handler is not None:
@@ -348,6 +346,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
     async def _stop(self) -> None:
         self.stopping = True
         self._patience.renew()
+        if self.cluster is not None:
+            await self._patience.allow("the cluster", self.cluster.leave(), None)
         try:
             await self._drain.run()
             hooks = Deferred.fromCoroutine(self._registry.online.close(GOODBYE_SECONDS))

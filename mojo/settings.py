@@ -213,6 +213,7 @@ class Settings(Checked):
             `mojo.cluster`.
         workers: how many processes ``twistd mojo`` serves the project by; ``"auto"`` for one
             on each processor.
+        cluster_heartbeat: seconds between two signs of life to the other servers.
         socket_io: see `SocketIOSettings`.
     """
 
@@ -257,6 +258,7 @@ class Settings(Checked):
             of_first=checks.matching("auto", "a number of processes or 'auto'"),
         ),
     )
+    cluster_heartbeat: float = setting(5.0, checks.number("seconds", above=1))
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 
     @property

@@ -7,7 +7,7 @@ server is checked before it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from math import inf, isfinite
 from typing import Any
@@ -26,20 +26,28 @@ class VisitorActs:
     Args:
         sockets: whose clients they concern.
         revocations: what is worthless.
+
+    Attributes:
+        sockets: see above.
     """
 
     def __init__(self, sockets: SocketServer, revocations: Revocations) -> None:
-        self._sockets = sockets
+        self.sockets = sockets
         self._revocations = revocations
         self._table: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
             "revoke": (self._revoke, (_text_or_none, _text_or_none, _text)),
             "log_out": (self._log_out, (_text_or_none, _text_or_none, _text, _text_or_none)),
             "end_login": (self._end_login, (_credential, _text)),
-            "adopt_login": (self._sockets.adopt_login, (_text, _credential)),
-            "renew_login": (self._sockets.logins.renew, (_credential,)),
-            "user_changed": (self._sockets.user_changed, (_text,)),
+            "adopt_login": (self.sockets.adopt_login, (_text, _credential)),
+            "renew_login": (self.sockets.logins.renew, (_credential,)),
+            "user_changed": (self.sockets.user_changed, (_text,)),
             "move": (self._move, (_text, _text, _sender)),
         }
+
+    @property
+    def names(self) -> Collection[str]:
+        """What can be done."""
+        return self._table.keys()
 
     def perform(self, act: str, args: Sequence[Any]) -> None:
         """
@@ -61,21 +69,21 @@ class VisitorActs:
         if session_id is not None:
             self._revocations.revoke_session(session_id)
         if user_id is not None:
-            self._sockets.end_user(user_id, reason)
+            self.sockets.end_user(user_id, reason)
         if session_id is not None:
-            self._sockets.end_session(session_id, reason)
+            self.sockets.end_session(session_id, reason)
 
     def _log_out(
         self, session_id: str | None, user_id: str | None, reason: str, keep: str | None
     ) -> None:
-        self._sockets.log_out(session_id, user_id, reason, keep=keep)
+        self.sockets.log_out(session_id, user_id, reason, keep=keep)
 
     def _end_login(self, credential: Credential, reason: str) -> None:
         self._revocations.revoke_login(credential)
-        self._sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
+        self.sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
 
     def _move(self, former: str, session_id: str, sender: Sender) -> None:
-        self._sockets.move_visitor(
+        self.sockets.move_visitor(
             former, session_id, lambda handshake: sender_of(handshake) == sender
         )
 

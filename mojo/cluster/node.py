@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from random import random
 from typing import Any, Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mojo.cluster.adapter import ClusterAdapter
 from mojo.cluster.bus import Bus, Kept
+from mojo.cluster.channel import MojoChannel
 from mojo.cluster.line import MakeLine
 from mojo.cluster.orders import Orders
+from mojo.cluster.peers import BEAT_SECONDS, Peers
 from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.shared_presence import Online, SharedPresence
 from mojo.cluster.shared_recovery import SharedRecovery
 from mojo.cluster.stats import ClusterStats
 from mojo.cluster.wire import PREFIX
 from mojo.socketio.adapter import Carried, LocalAdapter
 from mojo.socketio.parser import Parser
+from mojo.socketio.presence import PresenceBoard
 from mojo.socketio.recovery import RecoveryOptions
 from mojo.socketio.rooms import Room
 
@@ -55,6 +61,8 @@ class ClusterNode(Service):
         prefix: what the channels of the cluster begin with.
         bus: what carries messages.
         stats: what is counted.
+        channel: what it tells Mojo's servers alone.
+        peers: which of these there are; ``None`` before `carry_presence`.
     """
 
     def __init__(
@@ -75,6 +83,9 @@ class ClusterNode(Service):
         self._kept = kept
         self._make_line = make_line
         self._refused: set[str] = set()
+        self.channel = MojoChannel(self)
+        self.peers: Peers | None = None
+        self._presence: SharedPresence | None = None
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
@@ -96,9 +107,50 @@ class ClusterNode(Service):
         """Make the adapter to a namespace that is not here; see `MakeRemote`."""
         return ClusterAdapter(self, namespace, LocalAdapter(), self._make_line, listens=False)
 
-    def carry_orders(self, perform: Callable[[str, list[Any]], None]) -> Orders:
-        """Make the channel of what happens to visitors; see `Orders`."""
-        return Orders(self, perform)
+    def carry_orders(
+        self, acts: Iterable[str], perform: Callable[[str, list[Any]], object]
+    ) -> Orders:
+        """Carry what happens to visitors; see `Orders`."""
+        return Orders(self.channel, acts, perform)
+
+    def carry_presence(
+        self,
+        clock: IReactorTime,
+        board: PresenceBoard,
+        online: Online,
+        *,
+        name: str,
+        every: float = BEAT_SECONDS,
+        random: Callable[[], float] = random,
+    ) -> None:
+        """
+        Carry who is present, and know which servers there are.
+
+        Args:
+            clock: tells the time.
+            board: the presence lists.
+            online: tells the hooks of users.
+            name: what people call this server.
+            every: seconds between two beats.
+            random: see `Peers`.
+        """
+        shared = self._presence = SharedPresence(
+            self.uid, self.channel, clock, board, online, lambda: self.bus.is_up
+        )
+        self.peers = Peers(self, self.channel, clock, shared, name=name, every=every, random=random)
+        shared.follow(self.peers)
+
+    def leave(self) -> Deferred[None]:
+        """
+        Tell the others that our clients are about to leave.
+
+        Returns:
+            What fires when that is said, and it is heard who else is leaving.
+        """
+        presence = self._presence
+        if self.peers is None or presence is None:
+            return succeed(None)
+        return self.peers.leave().addCallback(lambda _: presence.leave())
 
     def refuse(self, where: str, why: Exception) -> None:
         """Count a message that cannot be read, and log the first of its kind."""
@@ -121,8 +173,13 @@ class ClusterNode(Service):
         """Connect to the others."""
         super().startService()  # type: ignore[no-untyped-call]
         self.bus.start()
+        if self.peers is not None:
+            self.peers.start()
 
     def stopService(self) -> Deferred[Any]:
         """Leave them."""
         super().stopService()  # type: ignore[no-untyped-call]
+        if self.peers is not None and self._presence is not None:
+            self.peers.stop()
+            self._presence.stop()
         return self.bus.stop()

@@ -5,11 +5,14 @@ A user whose last connection broke is online for some seconds more: a reload is 
 Who leaves, is sent away, or logs out is not.  The app's hooks are told what is true when the
 reactor's turn ends, once for each user; for one user they are never called at the same time,
 and what was true only meanwhile they are not told.
+
+In a cluster each user has one node that tells the hooks, whatever node the user is at: two would
+tell them at one moment of a user who comes to one and goes from another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,8 +34,10 @@ MAX_LAST_SEEN = 100_000
 # Seconds between two looks at whether the hooks are over.
 _INTERVAL = 0.02
 
-# There is an entry for each user, and nothing to say of it: one dict for all of them.
-_NO_META: Mapping[str, Any] = {}
+# There is an entry for each user, and nothing to say of it but since when the user is away: one
+# dict for all who are not.
+_HERE: Mapping[str, Any] = {}
+_SEEN = "seen"
 
 Hook = Callable[[str], Any]
 
@@ -61,8 +66,8 @@ class OnlineUsers:
         most: most users who are not online, of whom is known when they were.
         hooks: called with the id of a user who has come, and of one who has gone; either
             may be ``None``, and may be async.
-        heir_of: the nodes that are gone, for whose users the hooks are called here, as they
-            are for this one's.
+        is_ours: tells whether it is this node that tells the hooks of a user, who has come to
+            some nodes or gone from them.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class OnlineUsers:
         self.now: Callable[[], float] = board.clock.seconds
         self.most = MAX_LAST_SEEN
         self.hooks: tuple[Hook | None, Hook | None] = (None, None)
-        self.heir_of: set[str] = set()
+        self.is_ours: Callable[[str, Collection[str]], bool] = lambda user_id, nodes: True
         self._board = board
         self._roster = board.roster
         self._is_here = is_here
@@ -84,6 +89,8 @@ class OnlineUsers:
         # What the hooks were told last, and of whom they are being told.
         self._told: set[str] = set()
         self._busy: set[str] = set()
+        # Of whom it is not known what they were told, while that is so.
+        self._undecided: set[str] | None = None
         board.users_changed = self._changed
 
     # -- from any thread --------------------------------------------------------
@@ -98,7 +105,15 @@ class OnlineUsers:
 
     def last_seen(self, user_id: str) -> float | None:
         """Tell when a user was here last; see `Login.last_seen`."""
-        return self.now() if self._is_here(user_id) else self._seen.get(user_id)
+        if self._is_here(user_id):
+            return self.now()
+        metas = self._roster.metas(USERS, user_id)
+        seen = [meta[_SEEN] for meta in metas if _SEEN in meta]
+        if len(seen) < len(metas):
+            return self.now()  # at another node
+        if user_id in self._seen:
+            seen.append(self._seen[user_id])
+        return max(seen, default=None)
 
     # -- from the registry ------------------------------------------------------
 
@@ -113,9 +128,7 @@ class OnlineUsers:
         if self._absences.end(identity) is not None:
             self._count_away(user_id, -1)
         self._seen.pop(user_id, None)
-        if user_id not in self._entries:
-            entry = self._entries[user_id] = Entry(self._roster.node, user_id, "", _NO_META)
-            self._roster.put(USERS, entry)
+        self._put(user_id, _HERE)
 
     def went(self, user_id: str, identity: Identity, *, may_return: bool) -> None:
         """
@@ -127,9 +140,9 @@ class OnlineUsers:
             may_return: whether it went without having said so.
         """
         if not self._is_here(user_id):
-            self._seen[user_id] = self.now()
-            if len(self._seen) > self.most:
-                del self._seen[next(iter(self._seen))]
+            now = self.now()
+            self._note_seen(user_id, now)
+            self._put(user_id, {_SEEN: now})
         if may_return:
             self._count_away(user_id, 1)
             self._absences.begin(_Departure(user_id, identity))
@@ -147,7 +160,10 @@ class OnlineUsers:
         Args:
             seconds: how long they have for it.
         """
-        self._absences.clear()
+        if self._board.has_heirs():
+            self._absences.leave_to_others()
+        else:
+            self._absences.clear()
         self._board.flush()
         clock = self._board.clock
         last = clock.seconds() + seconds
@@ -155,6 +171,30 @@ class OnlineUsers:
             await deferLater(clock, _INTERVAL)
         if self._busy:
             _log.warn("hooks of {count} users are not over", count=len(self._busy))
+        self._entries.clear()
+        self._away.clear()
+        self._told.clear()
+
+    # -- from the cluster ---------------------------------------------------------
+
+    def wait_for_others(self) -> None:
+        """Tell the hooks nothing, until it is known what they were told elsewhere."""
+        if self._undecided is None:
+            self._undecided = set()
+
+    def decide(self, *, were_told: bool) -> None:
+        """
+        Tell the hooks what is due by now.
+
+        Args:
+            were_told: whether others have told them what is known until now.
+        """
+        undecided, self._undecided = self._undecided or set(), None
+        for user_id in undecided:
+            if were_told:
+                self._note_told(user_id)
+            else:
+                self._judge(user_id, (self._roster.node,))
 
     # -- within -----------------------------------------------------------------
 
@@ -173,26 +213,54 @@ class OnlineUsers:
         if user_id in self._entries and not is_left:
             self._roster.remove(USERS, self._entries.pop(user_id))
 
+    def _put(self, user_id: str, meta: Mapping[str, Any]) -> None:
+        former = self._entries.get(user_id)
+        if former is None or former.meta != meta:
+            entry = self._entries[user_id] = Entry(self._roster.node, user_id, "", meta)
+            self._roster.put(USERS, entry)
+
+    def _note_seen(self, user_id: str, at: float) -> None:
+        self._seen[user_id] = at
+        if len(self._seen) > self.most:
+            del self._seen[next(iter(self._seen))]
+
     def _changed(self, change: Change) -> None:
-        nodes = {self._roster.node, *self.heir_of}
-        ours = {entry.key for entry in (*change.joins, *change.leaves) if entry.node in nodes}
-        for user_id in change.keys:
-            if user_id in ours:
-                self._tell(user_id)
-            elif user_id in self:
-                self._told.add(user_id)
+        node = self._roster.node
+        for entry in change.joins:
+            if _SEEN not in entry.meta:
+                self._seen.pop(entry.key, None)
+        for entry in change.leaves:
+            if entry.node != node and entry.key not in self:
+                seen = entry.meta.get(_SEEN, self.now())
+                self._note_seen(entry.key, max(seen, self._seen.get(entry.key, seen)))
+        nodes: dict[str, set[str]] = {user_id: set() for user_id in change.keys}
+        for entry in (*change.joins, *change.leaves):
+            nodes[entry.key].add(entry.node)
+        for user_id, at in nodes.items():
+            if self._undecided is not None:
+                self._undecided.add(user_id)
             else:
-                self._told.discard(user_id)
+                self._judge(user_id, at)
+
+    def _judge(self, user_id: str, nodes: Collection[str]) -> None:
+        """Tell the hooks of a user, if it is this node's to tell."""
+        if self.is_ours(user_id, nodes):
+            self._tell(user_id)
+        elif user_id not in self._busy:
+            self._note_told(user_id)
+
+    def _note_told(self, user_id: str) -> None:
+        if user_id in self:
+            self._told.add(user_id)
+        else:
+            self._told.discard(user_id)
 
     def _tell(self, user_id: str) -> None:
         """Tell the hooks of a user, if they do not know."""
         is_online = user_id in self
         if user_id in self._busy or is_online == (user_id in self._told):
             return
-        if is_online:
-            self._told.add(user_id)
-        else:
-            self._told.remove(user_id)
+        self._note_told(user_id)
         hook = self.hooks[0 if is_online else 1]
         if hook is not None:
             self._busy.add(user_id)
@@ -210,4 +278,4 @@ class OnlineUsers:
 
     def _over(self, user_id: str, result: object = None) -> None:
         self._busy.remove(user_id)
-        self._tell(user_id)
+        self._judge(user_id, (self._roster.node,))

@@ -80,6 +80,11 @@ class Absences(Generic[Away]):
         self.give_up(lambda _: True)
         self._waits.clear()
 
+    def leave_to_others(self) -> None:
+        """Wait for nobody, and give nobody up: others wait for them."""
+        self._of.clear()
+        self._waits.clear()
+
     def _expire(self, away: Away) -> None:
         self._forget(away)
         self._given_up(away)

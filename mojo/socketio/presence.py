@@ -88,6 +88,7 @@ class PresenceBoard:
         roster: who is in them.
         share: called with what a turn has changed, for whoever carries it to other nodes.
             What these change is put into `roster`, as theirs.
+        has_heirs: tells, when it stops, whether another node waits for those who are away.
         users_changed: called with the change of `USERS`.
     """
 
@@ -97,6 +98,7 @@ class PresenceBoard:
         self.grace = grace
         self.roster = Roster(self._schedule)
         self.share: Callable[[Changes], object] = lambda changes: None
+        self.has_heirs: Callable[[], bool] = lambda: False
         self.users_changed: Callable[[Change], object] = lambda change: None
         self._absences: Absences[Listing] = Absences(clock, grace, self._unlist)
         self._listings: dict[Connection, Listings] = {}
@@ -212,7 +214,10 @@ class PresenceBoard:
 
     def stop(self) -> None:
         """Wait for nobody, and leave no timer."""
-        self._absences.clear()
+        if self.has_heirs():
+            self._absences.leave_to_others()
+        else:
+            self._absences.clear()
         self.flush()
 
     def flush(self) -> None:

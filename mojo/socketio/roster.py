@@ -150,6 +150,15 @@ class Roster:
             if entry.node == node
         ]
 
+    def current(self, topic: Topic, entry: Entry) -> Entry | None:
+        """Give an entry as it is by now; ``None`` if it is not there any more."""
+        return self._lists.get(topic, {}).get(entry.key, {}).get(entry.id)
+
+    def clear(self) -> None:
+        """Forget everything, without a word."""
+        self._lists.clear()
+        self._changes.clear()
+
     def take_changes(self) -> Changes:
         """Give what has changed in each list since the last time."""
         changes, self._changes = self._changes, {}

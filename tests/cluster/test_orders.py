@@ -1,4 +1,4 @@
-"""What happens to visitors and logins, told to the other servers: `mojo.cluster.orders`."""
+"""What happens to visitors and logins, told to the other servers: `orders` and `channel`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import MojoSocketHandler
+from mojo.cluster.channel import MojoChannel
 from mojo.cluster.orders import Orders
 from mojo.sessions.stores import Sender
 from mojo.testing import TestServer
@@ -33,8 +34,8 @@ class OrderTests(SynchronousTestCase):
         self.one, self.two = (TestServer(Handler) for _ in range(2))
         for server, node in zip((self.one, self.two), self.nodes, strict=True):
             self.addCleanup(server.close)
-            server.service._orders = Orders(node, server.service._acts.perform)
-            node.perform = server.service._acts.perform
+            acts = server.service._acts
+            server.service._orders = Orders(MojoChannel(node), acts.names, acts.perform)
 
     def settle(self) -> None:
         self.exchange.turn()

@@ -436,10 +436,11 @@ class NodeTests(OnlineTestCase):
         return Entry("b", user, "", {})
 
     def test_here_and_there(self) -> None:
-        """Hooks are called where a user comes first, and where the last connection goes."""
+        """Of one user they are called at one node, wherever the user comes and goes."""
         roster = self.service._sockets.presence.roster
+        roster.node = "a"
         roster.put(USERS, self.entry())
-        self.assertEqual(self.news(), [])
+        self.assertEqual(self.news(), [("came", "ada")])
         self.assertTrue(self.service.user("ada").online)
         self.tab()
         roster.remove(USERS, self.entry())
@@ -447,36 +448,76 @@ class NodeTests(OnlineTestCase):
         self.service.user("ada").close()
         self.assertEqual(self.news(), [("went", "ada")])
 
-    def test_there_and_then_here(self) -> None:
-        """Who has been there and gone comes anew."""
+    def test_of_another_node(self) -> None:
+        """Whose hooks another node calls is known here, and not told."""
         roster = self.service._sockets.presence.roster
+        roster.node = "a"
+        self.online.is_ours = lambda user_id, nodes: user_id == "bob"
         roster.put(USERS, self.entry())
-        self.server.turn()
-        roster.remove(USERS, self.entry())
-        self.assertEqual(self.news(), [])
         self.tab()
-        self.assertEqual(self.news(), [("came", "ada")])
+        self.tab("bob")
+        self.assertEqual(self.news(), [("came", "bob")])
+        self.service.user("ada").close()
+        roster.remove(USERS, self.entry())
+        self.assertEqual((self.news(), self.service.online_users), ([], {"bob"}))
 
     def test_a_node_dies(self) -> None:
-        """Its users are gone with it; its heir tells the hooks."""
+        """What its hooks were told is known to whoever tells them from then on."""
         roster = self.service._sockets.presence.roster
+        roster.node = "a"
+        self.online.is_ours = lambda user_id, nodes: False
         roster.put(USERS, self.entry())
         roster.put(USERS, self.entry("bob"))
         self.tab("bob")
         self.news()
-        self.online.heir_of.add("b")
+        self.online.is_ours = lambda user_id, nodes: True
         roster.remove_node("b")
         self.assertEqual(self.news(), [("went", "ada")])
 
-    def test_a_node_dies_elsewhere(self) -> None:
-        """Where it has no heir nobody is told: another node does that."""
+    def test_not_decided(self) -> None:
+        """A node that has just come tells nothing until it knows what was told."""
+        self.online.wait_for_others()
+        self.tab()
+        self.assertEqual(self.news(), [])
+        self.online.decide(were_told=True)
+        self.assertEqual(self.news(), [])
+        self.service.user("ada").close()
+        self.assertEqual(self.news(), [("went", "ada")])
+
+    def test_nobody_else(self) -> None:
+        """It tells what it knows where nobody else could have."""
+        self.online.wait_for_others()
+        self.tab()
+        self.tab("bob").disconnect()
+        self.news()
+        self.online.decide(were_told=False)
+        self.assertEqual(self.news(), [("came", "ada")])
+
+    def test_last_seen_elsewhere(self) -> None:
+        """Now while there is a connection at another node, then what that says."""
         roster = self.service._sockets.presence.roster
         roster.node = "a"
+        ada = self.service.user("ada")
+        self.tab().disconnect()
         roster.put(USERS, self.entry())
-        self.tab("bob")
-        self.assertEqual(self.news(), [("came", "bob")])
+        self.server.advance(5)
+        self.assertEqual(ada.last_seen, EPOCH + 5)
+        roster.put(USERS, Entry("b", "ada", "", {"seen": EPOCH + 4}))
+        self.server.advance(5)
+        self.assertEqual((ada.last_seen, ada.online), (EPOCH + 4, True))
         roster.remove_node("b")
-        self.assertEqual((self.news(), self.service.user("ada").online), ([], False))
+        self.server.advance(5)
+        self.assertEqual((ada.last_seen, ada.online), (EPOCH + 4, False))
+
+    def test_heirs(self) -> None:
+        """Where another node waits for who was here, a stop tells of nobody, and keeps nobody."""
+        self.service._sockets.presence.has_heirs = lambda: True
+        self.tab()
+        self.tab("bob").vanish()
+        self.news()
+        self.server.close()
+        self.assertEqual(self.told, [])
+        self.assertEqual(self.service.online_users, {"ada", "bob"})
 
     def test_shared(self) -> None:
         """Once a turn, with what has changed in it."""

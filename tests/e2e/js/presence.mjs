@@ -32,7 +32,7 @@ export async function tab(base, visitor, meta, options = {}) {
 }
 
 // Gone without a word, as a tab that is closed.
-function vanish({ socket }) {
+export function vanish({ socket }) {
   const { transport } = socket.io.engine;
   if (transport.name === "websocket") transport.ws.terminate();
   else socket.io.engine.close();

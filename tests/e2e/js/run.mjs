@@ -3,6 +3,7 @@
 import * as logins from "./logins.mjs";
 import * as mesh from "./mesh.mjs";
 import * as mixed from "./mixed.mjs";
+import * as nodes from "./nodes.mjs";
 import * as presence from "./presence.mjs";
 import * as proxied from "./proxied.mjs";
 import * as scenarios from "./scenarios.mjs";
@@ -14,7 +15,7 @@ const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
   await {
-    logins, mesh, mixed, presence, proxied, scenarios, slow, visitors, words,
+    logins, mesh, mixed, nodes, presence, proxied, scenarios, slow, visitors, words,
   }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);
