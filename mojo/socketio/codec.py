@@ -130,6 +130,10 @@ class Decoder:
         if isinstance(data, str):
             if self.pending is not None:
                 raise PacketError("text where an attachment had to come")
+            event = read_event(data)
+            if event is not None:
+                namespace, payload, ack_id = event
+                return Packet(PacketType.EVENT, namespace, payload, ack_id)
             packet = decode_text(data, max_attachments=self._max_attachments)
             if packet.type not in _BINARY:
                 return packet
