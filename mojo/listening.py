@@ -106,12 +106,12 @@ class Listening:
     async def close_ports(self) -> None:
         """Close the ports: nobody new comes; who is known may still come by the side door."""
         ports, self._ports = self._ports, []
+        self._open = False
         for _, port in ports:
             await maybeDeferred(port.stopListening)
 
     async def close(self) -> None:
         """Close every way in; connections stay."""
-        self._open = False
         await self.close_ports()
         if self._side_door is not None:
             await self._side_door.close()

@@ -182,7 +182,8 @@ class LayerTests(SynchronousTestCase):
         # parts.py has it in a function, and for the type checker.
         self.assertEqual(self.importers("mojo.cluster.redis_node"), {"mojo.parts"})
         self.assertEqual(self.importers("mojo.cluster.redis_bus"), {"mojo.cluster.redis_node"})
-        code = "import sys, mojo.service, mojo.tap; print('txredisapi' in sys.modules)"
+        modules = "sys, mojo.service, mojo.tap, mojo.workers.node"
+        code = f"import {modules}; print('txredisapi' in sys.modules)"
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         self.assertEqual(output.stdout, b"False\n")
 

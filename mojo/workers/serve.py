@@ -101,6 +101,8 @@ def run() -> None:
     reactor = _install(brief.reactor)
     keep_freed_memory()
     link = Link(reactor, brief.most)
+    # A service speaks while it is made: of what it wants to hear.
+    StandardIO(link, FROM_PARENT, TO_PARENT, reactor)  # type: ignore[call-arg]
     try:
         service = make_worker(brief, reactor, link)
         _serve(reactor, brief, service, link)
@@ -123,7 +125,6 @@ def _install(module: str) -> Any:
 
 
 def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None:
-    StandardIO(link, FROM_PARENT, TO_PARENT, reactor)  # type: ignore[call-arg]
     service.privilegedStartService()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)

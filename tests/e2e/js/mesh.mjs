@@ -382,10 +382,15 @@ export async function python(...bases) {
 export async function logins(...bases) {
   const [here, there] = [bases[0], bases.at(-1)];
   const join = async (base, user) => {
-    const socket = open(`${base}/MeshSocket`, {
-      transports: ["websocket"], auth: user ? { token: token(user) } : {},
-    });
-    await once(socket, "connect");
+    const [address, worker] = base.split("#");
+    let socket;
+    do {
+      socket?.disconnect();
+      socket = open(`${address}/MeshSocket`, {
+        transports: ["websocket"], auth: user ? { token: token(user) } : {},
+      });
+      await once(socket, "connect");
+    } while (worker && serverOf(socket) !== worker);
     socket.log = [];
     socket.onAny((...event) => socket.log.push(event));
     return socket;
@@ -411,4 +416,19 @@ export async function logins(...bases) {
   await until(() => bob.log.length, () => "Bob has heard nothing");
   await until(() => ada[1].log.length === 3, () => ada[1].log);
   assert.deepEqual(ada[1].log[2], ["for all"]);
+}
+
+// A worker dies under its client: the others' clients go on, and its own comes back to whoever there is.
+export async function dying(base) {
+  const sockets = await clients([`${base}#012`], 1, { transports: ["websocket"] });
+  const gone = once(sockets[0], "disconnect");
+  console.log(`DYING ${sockets[0].io.engine.id.split("-")[0]}.`);
+  await gone;
+  sockets[1].emit("send_to", [], [], {}, "x");
+  assert.deepEqual(await heard(sockets.slice(1), sockets[1], "x"), all(sockets.slice(1)));
+  await new Promise((resolve) => process.stdin.once("data", resolve));
+  process.stdin.unref();
+  const again = [...await clients([`${base}#012`], 1), ...sockets.slice(1)];
+  again[0].emit("send_to", [], [], {}, "y");
+  assert.deepEqual(await heard(again, again[0], "y"), all(again));
 }
