@@ -162,8 +162,8 @@ class ClusterNode(Service):
         if kind not in self._refused and len(self._refused) < 100:
             self._refused.add(kind)
             _log.warn(
-                "cluster: a {where} was passed over: {why}; more like it are only counted",
-                where=where,
+                "cluster: {where} was passed over: {why}; more like it are only counted",
+                where=f"{'an' if where[0] in 'aeiou' else 'a'} {where}",
                 why=text,
             )
 

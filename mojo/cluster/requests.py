@@ -15,7 +15,7 @@ from mojo.cluster.gathering import Relay
 from mojo.cluster.line import Line, Server
 from mojo.cluster.names import read_app_rooms, read_target, read_texts, write_room
 from mojo.cluster.wire import Kind
-from mojo.errors import PacketError
+from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.adapter import Carried, Gathered, LocalAdapter, SocketFacts, Target
 from mojo.socketio.operator import ACK_SECONDS
 from mojo.socketio.rooms import Room
@@ -72,8 +72,21 @@ class Requests:
         for relay in list(self._relays):
             relay.give_up()
 
-    def _answer(self, request: dict[str, Any], **fields: Any) -> None:
-        self._line.respond(request, {"requestId": request.get("requestId"), **fields})
+    def _answer(
+        self, request: dict[str, Any], what: str = "answer to a request", **fields: Any
+    ) -> bool:
+        """
+        Answer a request, and tell whether that could be.
+
+        What cannot be sent may be ours or the other's, as an answer is that repeats what was asked:
+        it is no error of whoever calls this, who may be a client's connection.
+        """
+        try:
+            self._line.respond(request, {"requestId": request.get("requestId"), **fields})
+        except (UnsendableError, PacketError) as exc:
+            self._server.refuse(what, exc)
+            return False
+        return True
 
     def _serve_sockets(self, request: dict[str, Any]) -> None:
         rooms = frozenset(read_texts(request.get("rooms")))
@@ -125,11 +138,12 @@ class Requests:
         name, args = wire.read_event(request.get("data"))
         answer = None
         if request.get("requestId") is not None:
-            answer = partial(self._answer_event, request)
+            answer = partial(self._answer_event, request, name)
         self._namespace.server_event(name, args, answer)
 
-    def _answer_event(self, request: dict[str, Any], result: Any) -> None:
-        self._answer(request, type=Kind.SERVER_SIDE_EMIT.value, data=result)
+    def _answer_event(self, request: dict[str, Any], name: str, result: Any) -> None:
+        what = f"answer of a listener of {name!r}"
+        self._answer(request, what, type=Kind.SERVER_SIDE_EMIT.value, data=result)
 
     def _serve_question(self, request: dict[str, Any]) -> None:
         opts = request.get("opts")
@@ -150,7 +164,9 @@ class Requests:
         def answered(cid: str, answer: list[Any]) -> None:
             who = {"sid": cid, "args": answer} if is_ours else {}
             first = answer[0] if answer else None
-            self._answer(request, type=Kind.BROADCAST_ACK.value, packet=first, **who)
+            kind = Kind.BROADCAST_ACK.value
+            if not self._answer(request, "client's answer", type=kind, packet=first, **who):
+                lost(cid)
 
         def lost(cid: str) -> None:
             if is_ours:

@@ -261,6 +261,18 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual([person.forgotten for person in self.people], [[1], [1]])
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
+    def test_answers_that_cannot_be_sent(self) -> None:
+        """They are counted; a client's counts as lost, where that can be said."""
+        self.receive(b'{"uid":"node","type":5,"opts":{},"requestId":NaN}')
+        self.assertEqual(([where for where, _ in self.server.refused], self.exchange.published), (
+            ["answer to a request"], []))  # fmt: skip
+        self.question(mojo=1)
+        self.exchange.published.clear()
+        self.people[0].asked.pop()[0]([2**70])
+        ((_, data),) = self.exchange.published
+        self.assertEqual(json.loads(data), {"requestId": "r", "type": 100, "sid": "id1"})
+        self.assertEqual([where for where, _ in self.server.refused][1:], ["client's answer"])
+
     def test_malformed(self) -> None:
         """It is counted, nobody is sent anything, and nothing is raised."""
         nothing = (

@@ -115,7 +115,6 @@ export async function moving(base, executablePath, recovered) {
       event === "bytes" && String([...new Uint8Array(bytes)]) === "0,255"));
   } finally {
     await browser.close();
-    process.stdin.unref();
   }
 }
 

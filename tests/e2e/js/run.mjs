@@ -22,3 +22,5 @@ try {
   process.exitCode = 1;
 }
 scenarios.closeAll();
+// Some scenarios are told by the test what to do next.
+process.stdin.unref();

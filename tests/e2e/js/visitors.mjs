@@ -99,5 +99,4 @@ export async function shared(here, there) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.equal(await sockets[0].emitWithAck("put", "x", 1), true);
-  process.stdin.unref();
 }
