@@ -8,11 +8,12 @@ nowhere looks like one that runs.  Here a port that cannot be opened ends the st
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -40,6 +41,11 @@ class SideDoor(Protocol):
         """Close it."""
 
 
+def at_once() -> Deferred[None]:
+    """Let connections be taken as soon as the ports are open."""
+    return succeed(None)
+
+
 class Listening:
     """
     The ports of one factory.
@@ -49,6 +55,8 @@ class Listening:
         endpoints: endpoint strings of any kind.
         factory: what is listened for.
         side_door: another way in, if there is one.
+        let_in: gives what fires when connections may be taken; until then they wait in the
+            kernel.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Listening:
         endpoints: Sequence[str],
         factory: Factory[Any],
         side_door: SideDoor | None = None,
+        let_in: Callable[[], Deferred[None]] = at_once,
     ) -> None:
         self._reactor = reactor
         self._side_door = side_door
@@ -64,6 +73,8 @@ class Listening:
         self._factory = factory
         self._ports: list[tuple[str, IListeningPort]] = []
         self._open = False
+        self._let_in = let_in
+        self._is_held = False
 
     @property
     def addresses(self) -> list[str]:
@@ -72,8 +83,8 @@ class Listening:
 
     @property
     def complete(self) -> bool:
-        """Whether every port is open."""
-        return self._open and len(self._ports) == len(self._endpoints)
+        """Whether every port is open, and connections are taken."""
+        return self._open and not self._is_held and len(self._ports) == len(self._endpoints)
 
     def open(self) -> None:
         """
@@ -85,6 +96,8 @@ class Listening:
         if self._open:
             return
         self._open = True
+        self._is_held = True
+        self._let_in().addCallback(self._release)
         if self._side_door is not None:
             try:
                 self._side_door.open()
@@ -119,8 +132,16 @@ class Listening:
     def _opened(self, port: IListeningPort, description: str) -> None:
         if self._open:
             self._ports.append((description, port))
+            if self._is_held and isinstance(port, FileDescriptor):
+                port.stopReading()  # type: ignore[no-untyped-call]
         else:
             port.stopListening()  # it took longer than the service lived
+
+    def _release(self, result: None) -> None:
+        self._is_held = False
+        for _, port in self._ports:
+            if isinstance(port, FileDescriptor):
+                port.startReading()  # type: ignore[no-untyped-call]
 
     def _give_up(self, description: str, exc: BaseException | None) -> None:
         Deferred.fromCoroutine(self.close())

@@ -8,11 +8,16 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+from twisted.web.server import Request
+
 from mojo import dotted
 from mojo.auth.tries import LoginTries
 from mojo.engineio.handshake import Cookies, Identify, Identity
+from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.server import new_id
 from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
+from mojo.health import Place
 from mojo.project.app import App
 from mojo.secret_files import new_secret, read_secrets
 from mojo.sessions.cookies import VisitorCookies
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from mojo.cluster.node import ClusterNode
     from mojo.cluster.orders import Orders
     from mojo.workers.link import Link
+
+_log = Logger()
 
 
 def make_signer(settings: Settings, project: Path) -> CookieSigner:
@@ -213,6 +220,7 @@ def join_cluster(
         name=f"{gethostname()}:{os.getpid()}",
         every=settings.cluster_heartbeat,
     )
+    cluster.carry_revocations(sockets.clock, acts.revocations, acts.learnt)
     return cluster.carry_orders(acts.names, acts.perform)
 
 
@@ -235,6 +243,30 @@ def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify
         return identity
 
     return identify_client
+
+
+def make_access_log(proxies: TrustedProxies, probes: Iterable[Place]) -> Callable[[Request], None]:
+    """
+    Make what logs an answered request.
+
+    Args:
+        proxies: tell whom it came from.
+        probes: what is asked for every second or so, for ever, and not logged.
+    """
+    unlogged = frozenset(probe.path.encode("utf-8") for probe in probes)
+
+    def log(request: Request) -> None:
+        if request.path.rstrip(b"/") not in unlogged:
+            _log.info(
+                "{address} {method} {path} {status} {size}",
+                address=proxies.peer(request).address,
+                method=request.method.decode("latin-1"),
+                path=request.path.decode("latin-1"),
+                status=request.code,
+                size=request.sentLength,
+            )
+
+    return log
 
 
 def static_folder(settings: Settings, project: Path) -> Path | None:

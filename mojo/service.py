@@ -17,7 +17,6 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.resource import IResource
-from twisted.web.server import Request
 
 from mojo.draining import GOODBYE_SECONDS, Drain
 from mojo.engineio.origins import Origins
@@ -26,11 +25,12 @@ from mojo.engineio.site import EngineSite
 from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
 from mojo.health import Health, make_probes
-from mojo.listening import Listening
+from mojo.listening import Listening, at_once
 from mojo.parts import (
     follow_users,
     identify_unless,
     join_cluster,
+    make_access_log,
     make_banner,
     make_cluster,
     make_signer,
@@ -190,14 +190,20 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.health = Health()
         self.health.add("service", self._trouble)
         probes = make_probes(self.health, settings.health_path, settings.ready_path)
-        self._unlogged = frozenset(place.path.encode("utf-8") for place in probes)
+        self._log_request = make_access_log(self.proxies, probes)
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)
         self.site = self.site_for(self.resource)
         handover = None
         if place is not None:
             handover = Handover(reactor, place, self.site)
             self.stats.workers = handover.stats
-        self._listening = Listening(listens_by or reactor, endpoints, self.site, handover)
+        self._listening = Listening(
+            listens_by or reactor,
+            endpoints,
+            self.site,
+            handover,
+            at_once if self.cluster is None else self.cluster.know,
+        )
         self._patience = Patience(reactor)
         self._drain = Drain(
             reactor,
@@ -384,17 +390,4 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         """Say what is served, where, and whether the cookies are safe."""
         return make_banner(
             self.project_name, self.settings, self._apps.values(), self._listening.addresses
-        )
-
-    def _log_request(self, request: Request) -> None:
-        if request.path.rstrip(b"/") in self._unlogged:
-            return  # every second or so, for ever
-        path = request.path.decode("latin-1")
-        _log.info(
-            "{address} {method} {path} {status} {size}",
-            address=self.proxies.peer(request).address,
-            method=request.method.decode("latin-1"),
-            path=path,
-            status=request.code,
-            size=request.sentLength,
         )

@@ -14,9 +14,16 @@ from typing import Any
 
 from mojo.credential import Credential
 from mojo.errors import PacketError
-from mojo.sessions.revocations import Revocations
+from mojo.sessions.revocations import SESSION, USER, Mark, Revocations
 from mojo.sessions.stores import Sender, sender_of
 from mojo.socketio.server import SocketServer
+
+#: What ``on_logout`` is told when a user or a session was revoked.
+REVOKED = "revoked"
+
+
+# Gives what is worthless by it, if anything is.
+_Act = Callable[..., Sequence[Mark] | None]
 
 
 class VisitorActs:
@@ -29,13 +36,16 @@ class VisitorActs:
 
     Attributes:
         sockets: see above.
+        revocations: see above.
     """
 
     def __init__(self, sockets: SocketServer, revocations: Revocations) -> None:
         self.sockets = sockets
-        self._revocations = revocations
-        self._table: dict[str, tuple[Callable[..., None], tuple[Callable[[Any], Any], ...]]] = {
-            "revoke": (self._revoke, (_text_or_none, _text_or_none, _text)),
+        self.revocations = revocations
+        self._table: dict[
+            str, tuple[Callable[..., Sequence[Mark] | None], tuple[Callable[[Any], Any], ...]]
+        ] = {
+            "revoke": (self._revoke, (_text_or_none, _text_or_none, _text, _seconds)),
             "log_out": (self._log_out, (_text_or_none, _text_or_none, _text, _text_or_none)),
             "end_login": (self._end_login, (_credential, _text)),
             "adopt_login": (self.sockets.adopt_login, (_text, _credential)),
@@ -49,10 +59,12 @@ class VisitorActs:
         """What can be done."""
         return self._table.keys()
 
-    def perform(self, act: str, args: Sequence[Any]) -> None:
+    def perform(self, act: str, args: Sequence[Any]) -> Sequence[Mark]:
         """
         Do something.
 
+        Returns:
+            What is worthless by it.
         Raises:
             PacketError: there is no such act, or not with such arguments.
         """
@@ -60,27 +72,41 @@ class VisitorActs:
         if known is None or len(args) != len(known[1]):
             raise PacketError("an unknown act")
         function, readers = known
-        function(*(read(arg) for read, arg in zip(readers, args, strict=True)))
+        return function(*(read(arg) for read, arg in zip(readers, args, strict=True))) or ()
 
-    def _revoke(self, user_id: str | None, session_id: str | None, reason: str) -> None:
+    def learnt(self, marks: Sequence[Mark]) -> None:
+        """Take logins and sessions, of which is learnt late that they are worthless."""
+        for mark in marks:
+            if mark.kind == SESSION and mark.key:
+                self.sockets.end_session(mark.key, REVOKED)
+            else:
+                whose = (mark.key if mark.kind == USER else mark.user_id) or None
+                self.sockets.logins.end(REVOKED, self.revocations.covers, whose)
+
+    def _revoke(
+        self, user_id: str | None, session_id: str | None, reason: str, at: float
+    ) -> Sequence[Mark]:
         # First what they could come back with, then who is here.
+        marks = []
         if user_id is not None:
-            self._revocations.revoke_user(user_id)
+            marks.append(self.revocations.revoke_user(user_id, at))
         if session_id is not None:
-            self._revocations.revoke_session(session_id)
+            marks.append(self.revocations.revoke_session(session_id))
         if user_id is not None:
             self.sockets.end_user(user_id, reason)
         if session_id is not None:
             self.sockets.end_session(session_id, reason)
+        return marks
 
     def _log_out(
         self, session_id: str | None, user_id: str | None, reason: str, keep: str | None
     ) -> None:
         self.sockets.log_out(session_id, user_id, reason, keep=keep)
 
-    def _end_login(self, credential: Credential, reason: str) -> None:
-        self._revocations.revoke_login(credential)
+    def _end_login(self, credential: Credential, reason: str) -> Sequence[Mark]:
+        mark = self.revocations.revoke_login(credential)
         self.sockets.logins.end(reason, lambda c: c.id == credential.id, credential.user_id)
+        return (mark,)
 
     def _move(self, former: str, session_id: str, sender: Sender) -> None:
         self.sockets.move_visitor(

@@ -16,13 +16,10 @@ from mojo.sessions.registry import Login, Registry, Visitor
 from mojo.sessions.stores import Sender
 from mojo.socketio.threads import run_in_reactor
 from mojo.users import user_key
-from mojo.visitor_acts import VisitorActs, write_credential, write_sender
+from mojo.visitor_acts import REVOKED, VisitorActs, write_credential, write_sender
 
 if TYPE_CHECKING:
     from mojo.cluster.orders import Orders
-
-#: What ``on_logout`` is told when a user or a session was revoked.
-REVOKED = "revoked"
 
 
 class Visitors:
@@ -106,7 +103,9 @@ class Visitors:
             raise TypeError("revoke() takes a user_id or a session_id")
         key = None if user_id is None else user_key(user_id)
         session = None if session_id is None else session_key(session_id)
-        self._do("revoke", key, session, reason)
+        # The moment is told: where this arrives later the user may have logged in anew by then.
+        at = self.cookies.revocations.beginning(key or "")
+        self._do("revoke", key, session, reason, at)
 
     def user_changed(self, user_id: str | int) -> None:
         """
@@ -151,6 +150,6 @@ class Visitors:
         run_in_reactor(self.reactor, self._do_now, act, args)
 
     def _do_now(self, act: str, args: Sequence[Any]) -> None:
-        self._acts.perform(act, args)
+        marks = self._acts.perform(act, args)
         if self._orders is not None:
-            self._orders.tell(act, args)
+            self._orders.tell(act, args, marks)

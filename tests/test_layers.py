@@ -172,6 +172,8 @@ class LayerTests(SynchronousTestCase):
                 "mojo.sessions.redis_store",
                 "mojo.cluster.kept_stream",
                 "mojo.cluster.redis_bus",
+                "mojo.cluster.redis_marks",
+                "mojo.cluster.redis_node",
                 "mojo.cluster.redis_stream",
                 "mojo.cluster.url",
                 "mojo.emitter.blocking",
@@ -181,7 +183,9 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual(self.importers("mojo.sessions.redis_store"), {"mojo.parts"})
         # parts.py has it in a function, and for the type checker.
         self.assertEqual(self.importers("mojo.cluster.redis_node"), {"mojo.parts"})
-        self.assertEqual(self.importers("mojo.cluster.redis_bus"), {"mojo.cluster.redis_node"})
+        for name in ("redis_bus", "redis_marks"):
+            importers = self.importers(f"mojo.cluster.{name}")
+            self.assertEqual(importers, {"mojo.cluster.redis_node"})
         modules = "sys, mojo.service, mojo.tap, mojo.workers.node"
         code = f"import {modules}; print('txredisapi' in sys.modules)"
         output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, _FakePort
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo import MojoService, Settings
 from mojo.errors import ListenError
+from mojo.listening import Listening
 from mojo.sessions import current
 from mojo.workers.place import Place
 from mojo.workers.reception import Reception
@@ -112,3 +116,32 @@ class ListenTests(SynchronousTestCase):
         self.assertEqual(
             service._listening.addresses, ["http://0.0.0.0:80/", "unix socket '/run/x'"]
         )
+
+
+class HeldTests(TestCase):
+    """Ports that are open, and whose connections wait."""
+
+    async def test_held(self) -> None:
+        """Nobody is refused, and nobody is heard before the time is come."""
+        let_in: Deferred[None] = Deferred()
+        came: Deferred[None] = Deferred()
+
+        class Server(Protocol):
+            def connectionMade(self):
+                self.transport.loseConnection()
+                came.callback(None)
+
+        endpoints = ["tcp:0:interface=127.0.0.1"]
+        factory = Factory.forProtocol(Server)
+        listening = Listening(reactor, endpoints, factory, let_in=lambda: let_in)
+        listening.open()
+        self.addCleanup(listening.close)
+        ((_, port),) = listening._ports
+        await connectProtocol(
+            TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port), Protocol()
+        )
+        self.assertNotIn(port, reactor.getReaders())
+        self.assertFalse(listening.complete)
+        let_in.callback(None)
+        self.assertTrue(listening.complete)
+        await came

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import random
 from typing import Any, Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -15,13 +15,16 @@ from mojo.cluster.adapter import ClusterAdapter
 from mojo.cluster.bus import Bus, Kept
 from mojo.cluster.channel import MojoChannel
 from mojo.cluster.line import MakeLine
+from mojo.cluster.marks import MarkSource, SiblingMarks
 from mojo.cluster.orders import Orders
 from mojo.cluster.peers import BEAT_SECONDS, Peers
 from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.shared_presence import Online, SharedPresence
 from mojo.cluster.shared_recovery import SharedRecovery
+from mojo.cluster.shared_revocations import SharedRevocations
 from mojo.cluster.stats import ClusterStats
 from mojo.cluster.wire import PREFIX
+from mojo.sessions.revocations import Mark, Revocations
 from mojo.socketio.adapter import Carried, LocalAdapter
 from mojo.socketio.parser import Parser
 from mojo.socketio.presence import PresenceBoard
@@ -44,6 +47,10 @@ class NodeBus(Bus, Protocol):
         """Let the connections go, after what was published has left."""
 
 
+#: Makes what keeps revocations, of how long they are needed and a clock of the epoch.
+MakeMarks = Callable[[Mapping[str, float], Callable[[], float]], MarkSource]
+
+
 class ClusterNode(Service):
     """
     A server that is one of many.
@@ -55,6 +62,8 @@ class ClusterNode(Service):
         prefix: what the channels of the cluster begin with.
         make_line: makes what is spoken by.
         kept: what is kept for all servers, if something is.
+        make_marks: makes what keeps revocations for those that are started later; by default
+            the others are asked for them.
 
     Attributes:
         uid: what it calls itself to the others.
@@ -74,6 +83,7 @@ class ClusterNode(Service):
         prefix: str = PREFIX,
         make_line: MakeLine = PubSubLine,
         kept: Kept | None = None,
+        make_marks: MakeMarks | None = None,
     ) -> None:
         self.uid = new_id()
         self.new_id = new_id
@@ -85,7 +95,9 @@ class ClusterNode(Service):
         self._refused: set[str] = set()
         self.channel = MojoChannel(self)
         self.peers: Peers | None = None
+        self._make_marks = make_marks
         self._presence: SharedPresence | None = None
+        self._revocations: SharedRevocations | None = None
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
@@ -111,7 +123,7 @@ class ClusterNode(Service):
         self, acts: Iterable[str], perform: Callable[[str, list[Any]], object]
     ) -> Orders:
         """Carry what happens to visitors; see `Orders`."""
-        return Orders(self.channel, acts, perform)
+        return Orders(self.channel, acts, perform, self.keep)
 
     def carry_presence(
         self,
@@ -139,6 +151,38 @@ class ClusterNode(Service):
         )
         self.peers = Peers(self, self.channel, clock, shared, name=name, every=every, random=random)
         shared.follow(self.peers)
+
+    def carry_revocations(
+        self,
+        clock: IReactorTime,
+        revocations: Revocations,
+        learnt: Callable[[Sequence[Mark]], object],
+    ) -> None:
+        """
+        Know what was revoked while this server was not there; after `carry_presence`.
+
+        Args:
+            clock: tells the time.
+            revocations: what is known here.
+            learnt: see `SharedRevocations`.
+        """
+        assert self.peers is not None
+        source: MarkSource
+        if self._make_marks is None:
+            source = SiblingMarks(self.channel, clock, self.peers, revocations.marks)
+        else:
+            source = self._make_marks(revocations.ages, revocations.now)
+        self._revocations = SharedRevocations(revocations, source, clock, learnt)
+        self.peers.connected = self._revocations.look
+
+    def keep(self, marks: Sequence[Mark]) -> None:
+        """Let servers that are not there now learn later of what was revoked."""
+        if self._revocations is not None:
+            self._revocations.keep(marks)
+
+    def know(self) -> Deferred[None]:
+        """Give what fires when new clients may come; see `SharedRevocations.known`."""
+        return succeed(None) if self._revocations is None else self._revocations.known()
 
     def leave(self) -> Deferred[None]:
         """
@@ -175,6 +219,8 @@ class ClusterNode(Service):
         self.bus.start()
         if self.peers is not None:
             self.peers.start()
+        if self._revocations is not None:
+            self._revocations.start()
 
     def stopService(self) -> Deferred[Any]:
         """Leave them."""
@@ -182,4 +228,7 @@ class ClusterNode(Service):
         if self.peers is not None and self._presence is not None:
             self.peers.stop()
             self._presence.stop()
-        return self.bus.stop()
+        stopping = [self.bus.stop()]
+        if self._revocations is not None:
+            stopping.append(Deferred.fromCoroutine(self._revocations.stop()))
+        return gatherResults(stopping)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from mojo.cluster.channel import MojoChannel
+from mojo.sessions.revocations import Mark
 
 
 class Orders:
@@ -22,6 +23,7 @@ class Orders:
         channel: what they are told by.
         acts: the names of what can be done.
         perform: does what another one has done; raises `PacketError` if that cannot be.
+        keep: lets servers that are not there now learn later of what was revoked.
     """
 
     def __init__(
@@ -29,18 +31,22 @@ class Orders:
         channel: MojoChannel,
         acts: Iterable[str],
         perform: Callable[[str, list[Any]], object],
+        keep: Callable[[Sequence[Mark]], object] = lambda marks: None,
     ) -> None:
         self._channel = channel
         self._perform = perform
+        self._keep = keep
         for act in acts:
             channel.takers[act] = partial(self._take, act)
 
     def __repr__(self) -> str:
         return "<Orders>"
 
-    def tell(self, act: str, args: Sequence[Any]) -> None:
-        """Tell the others of an act, whose arguments are what JSON has."""
+    def tell(self, act: str, args: Sequence[Any], marks: Sequence[Mark] = ()) -> None:
+        """Tell the others of an act, whose arguments are what JSON has, and what it revoked."""
         self._channel.tell(act, args, lasts=True)
+        if marks:
+            self._keep(marks)
 
     def _take(self, act: str, uid: str, args: list[Any]) -> None:
         self._perform(act, args)

@@ -13,7 +13,7 @@ who, without asking each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -116,6 +116,10 @@ class Peers:
         every: seconds between two of our beats.
         random: gives numbers from 0 to 1: servers that were started together do not speak
             together.
+
+    Attributes:
+        standing: how much there is of this server.
+        connected: called when there is a bus, at first and again.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class Peers:
         self._name = name[:MAX_NAME]
         self._every = every
         self._random = random
+        self.connected: Callable[[], object] = lambda: None
         self._peers: dict[str, Peer] = {}
         self.standing = Standing.NEW
         # When anything was heard last, and when we looked last.
@@ -178,12 +183,27 @@ class Peers:
             nodes: the servers at which something of it has changed: where nobody stays each
                 keeps what is its own.
         """
+        standings = self._standings()
+        stay = [uid for uid, standing in standings.items() if standing is Standing.HERE]
+        return self._is_keeper(key, stay or [uid for uid in nodes if uid in standings] or standings)
+
+    def is_ours_to_answer(self, asker: str) -> bool:
+        """Tell whether it is this server, of those who stay, that answers a question to all."""
+        stay = [
+            uid
+            for uid, standing in self._standings().items()
+            if standing is Standing.HERE and uid != asker
+        ]
+        return self._server.uid in stay and self._is_keeper(asker, stay)
+
+    def _standings(self) -> dict[str, Standing]:
         standings = {uid: peer.standing for uid, peer in self._peers.items()}
         standings[self._server.uid] = self.standing
-        stay = [uid for uid, standing in standings.items() if standing is Standing.HERE]
-        keepers = stay or [uid for uid in nodes if uid in standings] or standings
+        return standings
+
+    def _is_keeper(self, key: str, uids: Iterable[str]) -> bool:
         return self._server.uid == max(
-            keepers, key=lambda uid: blake2b(f"{uid} {key}".encode()).digest()
+            uids, key=lambda uid: blake2b(f"{uid} {key}".encode()).digest()
         )
 
     def start(self) -> None:
@@ -241,6 +261,7 @@ class Peers:
                 self._begin()
             self._excuse(now)
             self._beat(asks=True)
+            self.connected()
         elif self._is_up:
             is_unsure = self._look_for_dead(now)
             if is_unsure or now >= self._next_beat:

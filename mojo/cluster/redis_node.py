@@ -9,9 +9,11 @@ from typing import Any
 from mojo.cluster.node import ClusterNode
 from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.redis_bus import RedisBus
+from mojo.cluster.redis_marks import RedisMarks
 from mojo.cluster.stats import ClusterStats
 from mojo.cluster.streams import StreamsLine
 from mojo.cluster.url import read_url
+from mojo.redis.link import RedisLink
 
 
 def redis_node(
@@ -52,4 +54,5 @@ def redis_node(
         prefix=prefix,
         make_line=StreamsLine if streams else PubSubLine,
         kept=bus.kept if streams else None,
+        make_marks=lambda ages, now: RedisMarks(RedisLink(address, reactor), prefix, ages, now),
     )

@@ -57,6 +57,16 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(Handler.seen, [("ada", "revoked")])
         self.assertEqual([self.user_at_two(ada), self.user_at_two(bob)], [None, "bob"])
 
+    def test_new_login(self) -> None:
+        """Who logs in after it is believed there too, however late the news comes there."""
+        self.two.advance(0.5)
+        self.one.service.revoke(user_id="ada")
+        login = self.one.service.cookies.new_login("ada", "s")
+        self.settle()
+        ada = self.two.browser()
+        ada.jar["logged_in"] = self.one.service.cookies.seal_login(login)
+        self.assertEqual(self.user_at_two(ada), "ada")
+
     def test_revoked_session(self) -> None:
         ada = self.two.browser("ada", "s")
         client = self.two.connect(browser=ada)
@@ -98,9 +108,10 @@ class OrderTests(SynchronousTestCase):
         self.two.connect(user_id="ada")
         for order in (
             {}, {"act": 1, "args": []}, {"act": "perform", "args": []},
-            {"act": "revoke", "args": 1}, {"act": "revoke", "args": ["ada"]},
-            {"act": "revoke", "args": [1, None, "x"]},
-            {"act": "revoke", "args": ["ada", None, None]}, {"act": "__init__", "args": []},
+            {"act": "revoke", "args": ["ada", None, "x", "1"]}, {"act": "revoke", "args": 1},
+            {"act": "revoke", "args": ["ada"]},
+            {"act": "revoke", "args": [1, None, "x", 1]},
+            {"act": "revoke", "args": ["ada", None, None, 1]}, {"act": "__init__", "args": []},
             {"act": "end_login", "args": ["ada", "x"]}, {"act": "end_login", "args": [{}, "x"]},
             {"act": "end_login", "args": [{"user_id": "ada", "id": "i", "since": True}, "x"]},
             {"act": "renew_login", "args": [{"user_id": "a", "id": "", "since": 1, "expires": ""}]},
@@ -111,5 +122,5 @@ class OrderTests(SynchronousTestCase):
             self.exchange.turn()
         self.exchange.put(b"socket.io-mojo#", b"\xc1")
         self.exchange.turn()
-        self.assertEqual([len(node.refused) for node in self.nodes], [16, 16])
+        self.assertEqual([len(node.refused) for node in self.nodes], [17, 17])
         self.assertEqual(Handler.seen, [])

@@ -50,6 +50,13 @@ class NodesTestCase(TestCase):
         for process in self.processes:
             await process.stop()
 
+    async def key_of(self, base: str, cookie: str) -> str:
+        """Tell whom somebody who comes with a cookie is taken for."""
+        client = start(NODE, HERE / "js" / "run.mjs", "nodes.keyOf", base, cookie)
+        found = await client.wait_for(r"KEYS (.*)\.")
+        await self.succeed(client)
+        return found.group(1)
+
     def scenario(self, name: str, *more: str) -> Process:
         return start(NODE, HERE / "js" / "run.mjs", f"nodes.{name}", *more, *self.bases)
 
@@ -88,6 +95,24 @@ class EndTests(NodesTestCase):
         await self.succeed(client)
         for process in self.processes[1:]:
             self.assertNotIn("taken for dead", process.output)
+
+
+class RevokedTests(NodesTestCase):
+    async def test_started_later(self) -> None:
+        """A logout is one for servers that were not there, also where nobody was meanwhile."""
+        client = self.scenario("copied")
+        await self.succeed(client)
+        good = (await client.wait_for(r"GOOD (.*)\.")).group(1)
+        bad = (await client.wait_for(r"BAD (.*)\.")).group(1)
+        self.assertEqual(await self.key_of(self.bases[1], good), "ada")
+        self.assertEqual(await self.key_of(self.bases[1], bad), "guest:")
+        for process in self.processes:
+            process.transport.signalProcess("KILL")
+            await process.ended
+        base = await self.start_one("four")
+        self.assertEqual(await self.key_of(base, good), "ada")
+        self.assertEqual(await self.key_of(base, bad), "guest:")
+        await self.processes[-1].wait_for("1 revocations were learnt")
 
 
 class StreamEndTests(EndTests):

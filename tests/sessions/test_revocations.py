@@ -7,13 +7,13 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.credential import Credential
-from mojo.sessions.revocations import MAX_LOGINS, Revocations
+from mojo.sessions.revocations import MAX_LOGINS, Mark, Revocations
 
 NOW = 1_700_000_000.0
 DAY = 86400.0
 
 
-class RevocationsTests(SynchronousTestCase):
+class RevocationsTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = NOW
         self.revocations = self.make()
@@ -26,6 +26,8 @@ class RevocationsTests(SynchronousTestCase):
         since = self.revocations.beginning(user_id)
         return Credential(user_id=user_id, id=login, since=since, **more)
 
+
+class RevocationsTests(RevocationsTestCase):
     def test_user(self) -> None:
         """All that a user has now, and nothing of another's or of later."""
         ada, bob = self.login(), self.login("bob")
@@ -136,3 +138,70 @@ class RevocationsTests(SynchronousTestCase):
         self.assertTrue(self.revocations.covers(first))
         self.assertFalse(self.revocations.covers(other))
         self.assertFalse(self.revocations.covers(self.login(login="new")))
+
+
+class ToldTests(RevocationsTestCase):
+    """What one server knows to be worthless, learnt by another."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = self.make()
+
+    def test_learn(self) -> None:
+        """It is worthless there too, and only what was news is told."""
+        ada, bob, eve = self.login(), self.login("bob", "2"), self.login("eve", "3", session_id="s")
+        self.now += 1
+        marks = [
+            self.revocations.revoke_user("ada"),
+            self.revocations.revoke_login(bob),
+            self.revocations.revoke_session("s"),
+        ]
+        at = NOW + 1
+        self.assertEqual(
+            marks,
+            [Mark("user", "ada", at), Mark("login", "2", at, "bob"), Mark("session", "s", at)],
+        )
+        self.assertEqual(sorted(self.revocations.marks()), sorted(marks))
+        self.assertEqual(sorted(self.other.learn(marks)), sorted(marks))
+        self.assertEqual([self.other.covers(one) for one in (ada, bob, eve)], [True] * 3)
+        self.assertTrue(self.other.covers_session("s", at))
+        self.assertEqual(self.other.learn(marks), [])
+        self.assertFalse(self.other.covers(self.login("dan", "4")))
+
+    def test_newer(self) -> None:
+        """Of two moments the later one stays, whichever was learnt first."""
+        self.other.learn([Mark("user", "ada", NOW + 5)])
+        self.assertEqual(self.other.learn([Mark("user", "ada", NOW)]), [])
+        self.assertTrue(self.other.covers(Credential(user_id="ada", since=NOW + 5)))
+        self.assertEqual(len(self.other.learn([Mark("user", "ada", NOW + 6)])), 1)
+
+    def test_told_moment(self) -> None:
+        """What is told of a revocation is when it was, and not when that is heard."""
+        self.now += 10
+        self.other.revoke_user("ada", NOW)
+        self.assertFalse(self.other.covers(Credential(user_id="ada", since=NOW + 1)))
+        self.assertTrue(self.other.covers(Credential(user_id="ada", since=NOW)))
+
+    def test_forgotten(self) -> None:
+        """What had to be forgotten is worthless with all of its time, there too."""
+        few = self.make(max_marks=2)
+        old = self.login("old")
+        for number in range(3):
+            self.now += 1
+            few.revoke_user(f"user{number}")
+        self.assertTrue(few.covers(old))
+        self.other.learn(list(few.marks()))
+        self.assertTrue(self.other.covers(old))
+        self.now += 1
+        self.assertFalse(self.other.covers(self.login("new")))
+
+    def test_bounds(self) -> None:
+        """There is no more room for what is learnt than for what is revoked."""
+        few = self.make(max_marks=10)
+        few.learn([Mark("session", f"s{number}", NOW + number) for number in range(1000)])
+        self.assertEqual(len(list(few.marks())), 11)
+        self.assertTrue(few.covers_session("any", NOW + 989))
+        self.assertFalse(few.covers_session("any", NOW + 990))
+
+    def test_no_ids_in_logs(self) -> None:
+        self.assertEqual(repr(Mark("session", "secret", NOW)), "<Mark of a session>")

@@ -1,7 +1,7 @@
 // Who is online where there are several servers, of which some go.
 
 import assert from "node:assert/strict";
-import { once } from "./scenarios.mjs";
+import { ask, once } from "./scenarios.mjs";
 import { GRACE, metasOf, pause, somebody, tab, take, until, vanish } from "./presence.mjs";
 
 const stay = { reconnection: false };
@@ -103,4 +103,19 @@ export async function stopped(...bases) {
   assert.deepEqual(metasOf(witness.people, "eve"), [{ tab: "eve again" }]);
   again.socket.disconnect();
   witness.socket.disconnect();
+}
+
+// Who has logged out is nobody with a copy of the cookie, whichever server it comes to.
+export async function copied(...bases) {
+  const ada = await somebody(bases[0], "ada");
+  console.log(`GOOD ${ada.cookie}.`);
+  const eve = await somebody(bases[0], "eve");
+  console.log(`BAD ${eve.cookie}.`);
+  await ask(bases[0], "/logout", { ...eve }, { method: "POST" });
+}
+
+export async function keyOf(base, cookie) {
+  const one = await tab(base, { cookie }, { tab: 1 }, stay);
+  console.log(`KEYS ${[...one.people.keys()].map((key) => key.slice(0, 6))}.`);
+  one.socket.disconnect();
 }

@@ -1,0 +1,138 @@
+"""
+Where a server learns what was revoked while it was away: a `MarkSource`.
+
+With Redis it is kept there, see `redis_marks`.  Without, as among the workers of a machine, another
+one of them is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from mojo.cluster.channel import MojoChannel
+from mojo.cluster.peers import Peers
+from mojo.cluster.presence_wire import in_parts
+from mojo.errors import PacketError
+from mojo.sessions.revocations import KINDS, Mark
+
+#: Seconds in which a sibling must begin to answer, and go on.
+SIBLING_SECONDS = 0.3
+
+
+class MarkSource(Protocol):
+    """Who knows what was revoked."""
+
+    async def read(self) -> list[Mark]:
+        """
+        Give all of it.
+
+        Raises:
+            RedisUnavailable: it cannot be had now.
+        """
+
+    async def keep(self, marks: Sequence[Mark]) -> None:
+        """
+        Know of more.
+
+        Raises:
+            RedisUnavailable: not now.
+        """
+
+    async def close(self) -> None:
+        """End."""
+
+
+class SiblingMarks:
+    """
+    What another server knows that was there before.
+
+    Args:
+        channel: what it is asked by.
+        clock: for the time limit.
+        peers: which of the others answers whom.
+        marks: gives what is known here, for those who ask.
+    """
+
+    def __init__(
+        self,
+        channel: MojoChannel,
+        clock: IReactorTime,
+        peers: Peers,
+        marks: Callable[[], Iterable[Mark]],
+    ) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._peers = peers
+        self._marks = marks
+        self._question = 0
+        self._parts: list[Mark] = []
+        self._answer: Deferred[None] = Deferred()
+        self._late: IDelayedCall | None = None
+        channel.takers["marks?"] = self._take_question
+        channel.takers["marks"] = self._take_part
+
+    def __repr__(self) -> str:
+        return "<SiblingMarks>"
+
+    async def read(self) -> list[Mark]:
+        """Ask one of the others; nothing is known where nobody answers; see `MarkSource`."""
+        self._question += 1
+        self._parts = []
+        answer = self._answer = Deferred()
+        self._late = self._clock.callLater(SIBLING_SECONDS, answer.callback, None)
+        self._channel.tell("marks?", [self._question], waits=False)
+        await answer
+        return self._parts
+
+    async def keep(self, marks: Sequence[Mark]) -> None:
+        """Do nothing: the others are told of each as it is made."""
+
+    async def close(self) -> None:
+        """Wait for nobody."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+            self._answer.callback(None)
+
+    def _take_question(self, uid: str, args: list[Any]) -> None:
+        if len(args) != 1 or not isinstance(args[0], int):
+            raise PacketError("a question has a number")
+        if self._peers.is_ours_to_answer(uid):
+            parts = list(in_parts(map(list, self._marks())))
+            for number, part in enumerate(parts, 1):
+                told = [args[0], number == len(parts), part]
+                self._channel.tell("marks", told, to=uid)
+
+    def _take_part(self, uid: str, args: list[Any]) -> None:
+        if len(args) != 3 or not isinstance(args[2], list):
+            raise PacketError("an answer has marks")
+        marks = [read_mark(item) for item in args[2]]
+        if args[0] == self._question and self._late is not None and self._late.active():
+            self._late.reset(SIBLING_SECONDS)
+            self._parts += marks
+            if args[1] is True:
+                self._end()
+
+
+def read_mark(item: Any) -> Mark:
+    """
+    Give a mark as messages have it.
+
+    Raises:
+        PacketError: it is none.
+    """
+    if not isinstance(item, list) or len(item) != 4:
+        raise PacketError("a mark has a kind, a key and a moment")
+    kind, key, at, user_id = item
+    if kind not in KINDS or not isinstance(key, str) or not isinstance(user_id, str):
+        raise PacketError("a mark of an unknown kind")
+    if isinstance(at, bool) or not isinstance(at, int | float) or not isfinite(at):
+        raise PacketError("a mark without a moment")
+    return Mark(kind, key, float(at), user_id)
