@@ -157,12 +157,12 @@ class Requests:
         is_ours = "mojo" in request
 
         def asked(ids: list[str]) -> None:
-            who = {"ids": ids} if is_ours else {}
+            who: dict[str, Any] = {"ids": ids} if is_ours else {}
             kind = Kind.BROADCAST_CLIENT_COUNT.value
             self._answer(request, type=kind, clientCount=len(ids), **who)
 
         def answered(cid: str, answer: list[Any]) -> None:
-            who = {"sid": cid, "args": answer} if is_ours else {}
+            who: dict[str, Any] = {"sid": cid, "args": answer} if is_ours else {}
             first = answer[0] if answer else None
             kind = Kind.BROADCAST_ACK.value
             if not self._answer(request, "client's answer", type=kind, packet=first, **who):
