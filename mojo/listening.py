@@ -37,6 +37,9 @@ class SideDoor(Protocol):
             CannotListenError: it cannot be opened.
         """
 
+    def lead_away(self) -> None:
+        """The ports are closed: let new clients, on connections that stay, go elsewhere."""
+
     async def close(self) -> None:
         """Close it."""
 
@@ -120,6 +123,8 @@ class Listening:
         """Close the ports: nobody new comes; who is known may still come by the side door."""
         ports, self._ports = self._ports, []
         self._open = False
+        if self._side_door is not None:
+            self._side_door.lead_away()
         for _, port in ports:
             await maybeDeferred(port.stopListening)
 

@@ -128,6 +128,10 @@ class EngineChannel(HTTPChannel):
         self._known.clear()
         self._dataBuffer, self._ahead = [*self._dataBuffer, *self._ahead], []
 
+    def forget_known(self) -> None:
+        """Look at the next request as if there had been none like it."""
+        self._known.clear()
+
     def _forget(self) -> None:
         self.setTimeout(None)
         self.site.channel_gone(self)

@@ -61,6 +61,9 @@ class Neighbours(Protocol):
             Its name; ``None`` if the session is ours or nobody's.
         """
 
+    def heir(self) -> str | None:
+        """Tell which other process takes new clients in our place; ``None`` if we do."""
+
     def knock(self, name: str) -> Door | None:
         """Ask a process to let us in; ``None`` if it does not, or is gone."""
 

@@ -108,6 +108,11 @@ class EngineSite(Site):
         self.neighbours = neighbours
         self.protocol = SharedChannel
 
+    def forget_known(self) -> None:
+        """Look at the next request of each connection as if there had been none like it."""
+        for channel in self.channels:
+            channel.forget_known()
+
     def owner_of(self, uri: bytes) -> str | None:
         """Tell which other process a request for a mount may be for; see `Neighbours`."""
         if self.neighbours is None:
@@ -116,7 +121,7 @@ class EngineSite(Site):
             sid = read_terms(uri).sid
         except EngineError:
             return None  # which the mount will say again
-        return None if sid is None else self.neighbours.owner_of(sid)
+        return self.neighbours.heir() if sid is None else self.neighbours.owner_of(sid)
 
     def take_in(self, transport: Any, data: bytes, caller: Caller) -> None:
         """

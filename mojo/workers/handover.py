@@ -14,6 +14,7 @@ then answered where it came, as one for a session that does not exist.
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -59,6 +60,7 @@ class Handover:
         self._site = site
         self.stats = HandoverStats()
         self._port: IListeningPort | None = None
+        self._leads_away = False
         self._relays: set[Relay] = set()
         self._closing: Deadlines[Relay] = Deadlines(reactor, RELAY_LINGER, Relay.abort)
         self._reception = Reception(reactor, self.take)
@@ -73,10 +75,16 @@ class Handover:
         Raises:
             CannotListenError: the socket cannot be opened.
         """
+        self._leads_away = False
         if self._port is None:
             self._port = self._reactor.listenUNIX(
                 str(self._place.socket), self._reception, backlog=_BACKLOG, mode=0o600
             )
+
+    def lead_away(self) -> None:
+        """Give new clients to the worker that was started last; see `SideDoor`."""
+        self._leads_away = True
+        self._site.forget_known()
 
     async def close(self) -> None:
         """Take no more; what was taken stays."""
@@ -97,6 +105,15 @@ class Handover:
         """Tell which other worker may have a session; see `Neighbours`."""
         owner = self._place.owner_of(sid)
         return None if owner == self._place.name else owner
+
+    def heir(self) -> str | None:
+        """Tell which other worker takes new clients in our place; see `Neighbours`."""
+        if not self._leads_away:
+            return None
+        try:
+            return self._place.newest_of(os.listdir(self._place.folder))
+        except OSError:
+            return None  # the parent is gone, and the folder with it
 
     def knock(self, name: str) -> WorkerDoor | None:
         """Ask a worker to let us in; see `Neighbours`."""

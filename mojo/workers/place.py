@@ -9,6 +9,7 @@ folder that only the parent and its workers may enter.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,6 +62,16 @@ class Place:
         """
         found = _NAME.match(sid, len(self.prefix)) if sid.startswith(self.prefix) else None
         return None if found is None else found[1]
+
+    def newest_of(self, names: Iterable[str]) -> str | None:
+        """
+        Tell which other worker was started last; that one is not about to leave.
+
+        Args:
+            names: those of files in the folder.
+        """
+        others = [name for name in names if name != self.name and _NAME.fullmatch(f"{name}-")]
+        return max(others, key=lambda name: int(name.partition(".")[2]), default=None)
 
     def settle(self, settings: Settings) -> Settings:
         """Give the settings with which a worker makes sessions that can be told to be its."""

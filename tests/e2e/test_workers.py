@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, readBody
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
 
 from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server, start_twistd
@@ -95,10 +95,14 @@ class WorkersTestCase(TestCase):
     async def scenario(self, name: str) -> None:
         await self.succeed(self.client(name, f"{self.base}#012"))
 
-    async def get(self, path: bytes, cookie: bytes = b"") -> tuple[int, bytes, list[bytes]]:
+    async def get(
+        self, path: bytes, cookie: bytes = b"", pool: HTTPConnectionPool | None = None
+    ) -> tuple[int, bytes, list[bytes]]:
         headers = Headers({b"cookie": [cookie]} if cookie else {})
         # Without a pool each request is a connection of its own, and comes to any worker.
-        response = await Agent(reactor).request(b"GET", self.base.encode() + path, headers)
+        response = await Agent(reactor, pool=pool).request(
+            b"GET", self.base.encode() + path, headers
+        )
         body = await readBody(response)
         return response.code, body, response.headers.getRawHeaders(b"set-cookie", [])
 
@@ -190,15 +194,20 @@ class SignalTests(WorkersTestCase):
         former = set(self.children)
         over: list[bool] = []
 
-        async def ask() -> int:
+        pool = HTTPConnectionPool(reactor)
+        self.addCleanup(pool.closeCachedConnections)
+
+        async def ask(pool=None) -> int:
             count = 0
             while not over:
-                status, body, _ = await self.get(HANDSHAKE)
+                status, body, _ = await self.get(HANDSHAKE, pool=pool)
                 self.assertEqual((status, body[:8]), (200, b'0{"sid":'))
                 count += 1
             return count
 
-        asking = [Deferred.fromCoroutine(ask()) for _ in range(3)]
+        # By connections of their own, and as a proxy does by connections that stay.
+        pools = [None, None, pool, pool]
+        asking = [Deferred.fromCoroutine(ask(pool)) for pool in pools]
         os.kill(self.pid, signal.SIGHUP)
         await self.server.wait_for("reload: done")
         over.append(True)

@@ -249,3 +249,34 @@ class NobodyTests(WorkersTestCase):
         self.assertEqual((await client.ask("GET", self.uri.replace("engine.io", "x"))).status, 404)
         self.assertEqual((await client.ask("OPTIONS", self.uri)).status, 204)
         self.assertEqual(len(self.wrong.site.channels), 1)
+
+
+class LeavingTests(WorkersTestCase):
+    """A worker whose ports are closed, since another one takes its place."""
+
+    async def test_new_client(self) -> None:
+        """On a connection that stays it comes to the worker that was started last."""
+        newest = self.work("0.2")
+        client = await self.connect(self.wrong)
+        for _ in range(2):
+            self.assertIn(
+                f'"sid":"{self.wrong.place.name}-', (await client.ask("GET", POLLING)).text
+            )
+        self.wrong.handover.lead_away()
+        self.assertIn('"sid":"0.2-', (await client.ask("GET", POLLING)).text)
+        self.assertEqual((len(self.wrong.site.channels), len(newest.site.channels)), (0, 1))
+
+    async def test_known_client(self) -> None:
+        """Those who are here are served here."""
+        uri = await self.open(self.wrong)
+        client = await self.connect(self.wrong)
+        self.wrong.handover.lead_away()
+        self.assertEqual((await client.ask("POST", uri, b"4hello")).text, "ok")
+        self.assertEqual((await client.ask("GET", uri)).text, "4hello")
+
+    async def test_nobody_else(self) -> None:
+        """Where there is no other worker it is answered here."""
+        await self.right.handover.close()
+        client = await self.connect(self.wrong)
+        self.wrong.handover.lead_away()
+        self.assertEqual((await client.ask("GET", POLLING)).status, 200)

@@ -35,6 +35,12 @@ class PlaceTests(SynchronousTestCase):
         ):
             self.assertEqual(place.owner_of(sid), owner, sid)
 
+    def test_newest(self) -> None:
+        """It is another worker, and no other file."""
+        place = Place("0.3", FOLDER)
+        self.assertEqual(place.newest_of(["0.3", "1.10", "2.9", "x", "3.99.lock", ".x"]), "1.10")
+        self.assertIsNone(place.newest_of(["0.3", "x"]))
+
     def test_owner_is_no_path(self) -> None:
         """What a client sends never names another file."""
         place = Place("0.1", FOLDER)
