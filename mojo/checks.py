@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 Check = Callable[[Any], str | None]
 
+_REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _NO_HOST = re.compile(r"[*@\\\s]")
 
 
@@ -158,7 +159,7 @@ def session_store(value: Any) -> str | None:
     if value in ("memory", "cookie"):
         return None
     scheme, colon, rest = value.partition("://")
-    if (scheme in ("redis", "rediss", "unix") and rest) if colon else "." in value.strip("."):
+    if (scheme in _REDIS and rest) if colon else "." in value.strip("."):
         return None
     return (
         "must be 'memory', 'cookie', a URL such as 'redis://localhost', or an object of yours "
@@ -169,7 +170,7 @@ def session_store(value: Any) -> str | None:
 def redis_url(value: Any) -> str | None:
     """Check a URL of a Redis, which may hold a password, and is not shown."""
     scheme, _, rest = value.partition("://") if isinstance(value, str) else ("", "", "")
-    if scheme in ("redis", "rediss", "unix") and rest:
+    if scheme in _REDIS and rest:
         return None
     return "must be a URL such as 'redis://localhost', 'rediss://...' or 'unix:///path', or None"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from signal import SIGCONT
+from signal import SIGCONT, SIGKILL
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -26,7 +26,7 @@ class RedisServer:
 
     Attributes:
         url: where it is.
-        port: of TLS, after `with_tls`.
+        port: of TLS, after `with_tls`; of TCP, after `with_port`.
         plain_port: see there.
         certificate: that it shows there.
     """
@@ -50,6 +50,12 @@ class RedisServer:
         )  # fmt: skip
         return self
 
+    def with_port(self) -> RedisServer:
+        """Let it be reached by TCP too."""
+        self.port = free_port()
+        self._options += ("--port", str(self.port), "--bind", "127.0.0.1")
+        return self
+
     async def start(self) -> None:
         self.process = start(
             REDIS, "--port", "0", "--unixsocket", self.socket, "--dir", self.folder,
@@ -62,6 +68,12 @@ class RedisServer:
             self.signal(SIGCONT)
             await self.process.stop()
             self.process = None
+
+    async def kill(self) -> None:
+        """End it as a crash does."""
+        self.signal(SIGKILL)
+        await self.process.ended
+        self.process = None
 
     def signal(self, number: int) -> None:
         if not self.process.ended.called:
@@ -82,6 +94,38 @@ class RedisServer:
         await connectProtocol(UNIXClientEndpoint(reactor, str(self.socket)), asker)
         asker.transport.write(commands + b"*1\r\n$4\r\nQUIT\r\n")
         return (await asker.ended).removesuffix(b"+OK\r\n")
+
+
+class SentinelServer(RedisServer):
+    """
+    A sentinel.
+
+    Args:
+        master: what it watches over.
+        lines: more lines of its configuration.
+    """
+
+    def __init__(self, master: RedisServer, *lines: str) -> None:
+        super().__init__()
+        self.with_port()
+        self._master = master
+        self._lines = lines
+
+    async def start(self) -> None:
+        config = self.folder / "sentinel.conf"
+        lines = [
+            f"unixsocket {self.socket}",
+            f"port {self.port}",
+            "bind 127.0.0.1",
+            f"dir {self.folder}",
+            f"sentinel monitor shop 127.0.0.1 {self._master.port} 1",
+            "sentinel down-after-milliseconds shop 500",
+            "sentinel failover-timeout shop 2000",
+            *self._lines,
+        ]
+        config.write_text("\n".join(lines), encoding="utf-8")
+        self.process = start(REDIS, config, "--sentinel")
+        await self.process.wait_for("\\+monitor master shop")
 
 
 class _Asker(Protocol):

@@ -162,9 +162,9 @@ class LayerTests(SynchronousTestCase):
         importers = self.importers("mojo.client")
         self.assertEqual({n for n in importers if not n.startswith("mojo.client")}, set())
 
-    def test_txredisapi_is_in_two_files(self) -> None:
+    def test_txredisapi_is_in_one_file(self) -> None:
         """Who has no Redis does not wait for it: it is imported when the settings name one."""
-        self.assertEqual(self.importers("txredisapi"), {"mojo.redis.link", "mojo.redis.connection"})
+        self.assertEqual(self.importers("txredisapi"), {"mojo.redis.protocol"})
         importers = {name for name in self.importers("mojo.redis") if "mojo.redis" not in name}
         self.assertEqual(
             importers,
@@ -229,7 +229,7 @@ class LayerTests(SynchronousTestCase):
             "mojo.socketio.msgpack_parser", "mojo.socketio.msgpack_extensions",
             "mojo.socketio.msgpack_values", "mojo.cluster.names", "mojo.cluster.wire",
             "mojo.cluster.url", "mojo.cluster.presence_wire", "mojo.redis.resp",
-            "mojo.redis.address", "mojo.workers.place",
+            "mojo.redis.address", "mojo.redis.answers", "mojo.workers.place",
             "mojo.socketio.encoders", "mojo.socketio.validation",
             "mojo.socketio.rooms", "mojo.socketio.roster", "mojo.socketio.event",
             "mojo.sessions.signer",

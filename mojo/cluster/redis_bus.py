@@ -30,6 +30,7 @@ from mojo.redis.address import RedisAddress
 from mojo.redis.connection import MAX_DELAY, RedisConnection, User
 from mojo.redis.patterns import literal
 from mojo.redis.resp import TOO_LONG, RespError
+from mojo.redis.sentinel import finder_of
 
 _log = Logger()
 
@@ -73,9 +74,11 @@ class RedisBus:
         self._stats = stats
         self._max_message = max_message
 
+        finder = finder_of(address, reactor, random)
+
         def connection(user: User, name: str) -> RedisConnection:
             return RedisConnection(
-                address, reactor, user, name=name, max_message=max_message, random=random
+                finder, reactor, user, name=name, max_message=max_message, random=random
             )
 
         self._ear, self._mouth = connection(self, "mojo-sub"), connection(self, "mojo-pub")

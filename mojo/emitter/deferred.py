@@ -14,6 +14,7 @@ from mojo.emitter.operator import EmitterOperator
 from mojo.errors import RedisUnavailable
 from mojo.redis.connection import RedisConnection
 from mojo.redis.resp import RespError
+from mojo.redis.sentinel import finder_of
 from mojo.socketio.encoders import Encoder
 
 #: The most that waits for a connection.
@@ -50,7 +51,12 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
         self._asked: dict[_Result, IDelayedCall] = {}
         self._why = "not connected"
         self._connection = RedisConnection(
-            self._address, reactor, self, name="mojo-emitter", max_message=_MAX_REPLY, random=random
+            finder_of(self._address, reactor, random),
+            reactor,
+            self,
+            name="mojo-emitter",
+            max_message=_MAX_REPLY,
+            random=random,
         )
         super().__init__(self._send, prefix, encoder)
 

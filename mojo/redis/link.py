@@ -1,93 +1,33 @@
 """
 A connection to Redis that says at once when there is none.
 
-txredisapi connects, connects again, and speaks the protocol.  Left to itself it keeps what
-is asked while there is no connection, and does it when there is one, long after whoever
-asked has given up: a session would be saved after its visitor was told that it was not.
-So nothing is sent here but over a connection that is up, and every answer has its time.
+What is asked is sent over a connection that is up, or not at all: kept until there is one it
+would be done long after whoever asked has given up, and a session would be saved after its visitor
+was told that it was not.  Every answer has its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import random
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as LateError
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from txredisapi import ConnectionHandler, RedisError, RedisFactory, RedisProtocol
 
 from mojo.errors import RedisUnavailable
 from mojo.redis.address import RedisAddress
-from mojo.redis.endpoints import TIMEOUT, endpoint_of
+from mojo.redis.connection import RedisConnection
+from mojo.redis.endpoints import TIMEOUT
+from mojo.redis.resp import RespError
+from mojo.redis.sentinel import finder_of
 
 _log = Logger()
 
-#: Seconds between two tries to connect, at most.
-MAX_DELAY = 2.0
-
-
-class _WatchedEndpoint:
-    """An endpoint that tells whether it leads anywhere."""
-
-    def __init__(self, endpoint: Any, link: RedisLink) -> None:
-        self._endpoint = endpoint
-        self._link = link
-
-    def connect(self, factory: Any) -> Deferred[Any]:
-        connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addErrback(self._link.connect_failed)
-
-
-class _Protocol(RedisProtocol):  # type: ignore[misc]
-    """A connection that tells how it ended, as for a certificate that is not good."""
-
-    def connectionLost(self, why: Failure) -> None:
-        self.factory.lost = why.getErrorMessage()
-        super().connectionLost(why)
-
-
-class _Factory(RedisFactory):  # type: ignore[misc]
-    """One connection that comes again; camelCase is txredisapi's."""
-
-    protocol = _Protocol
-    initialDelay = 0.2
-    maxDelay = MAX_DELAY
-
-    def __init__(self, link: RedisLink) -> None:
-        address = link.address
-        super().__init__(
-            str(address),
-            address.database,
-            1,
-            isLazy=True,
-            handler=ConnectionHandler,
-            charset="utf-8",
-            password=address.password,
-            replyTimeout=TIMEOUT,
-            # Text stays text, also where it looks like a number.
-            convertNumbers=False,
-            username=address.username,
-        )
-        self.lost = ""
-        self._link = link
-        self.deferred.addErrback(lambda failure: None)  # it is told by connectionError
-
-    def addConnection(self, conn: Any) -> None:
-        super().addConnection(conn)
-        self.lost = ""
-        if conn in self.pool:
-            self._link.connected()
-
-    def delConnection(self, conn: Any) -> None:
-        super().delConnection(conn)
-        self._link.disconnected()
-
-    def connectionError(self, why: str) -> None:
-        super().connectionError(why)
-        # What Redis says of a login has no part of it.
-        self._link.rejected(f"{why}; {self.lost}" if self.lost else why)
+# Redis has no longer ones.
+_MAX_REPLY = 512 * 1024 * 1024
 
 
 class RedisLink:
@@ -97,15 +37,32 @@ class RedisLink:
     Args:
         address: where it is.
         reactor: makes connections.
+        random: see `RedisConnection`.
     """
 
-    def __init__(self, address: RedisAddress, reactor: IReactorCore) -> None:
+    def __init__(
+        self,
+        address: RedisAddress,
+        reactor: IReactorCore,
+        random: Callable[[], float] = random,
+    ) -> None:
         self.address = address
         self._reactor: Any = reactor
-        self._factory: _Factory | None = None
-        self._is_down = False
-        self._not_before = 0.0
-        self._waiting: list[Deferred[None]] = []
+        self._connection = RedisConnection(
+            finder_of(address, reactor, random),
+            reactor,
+            self,
+            name="mojo-sessions",
+            max_message=_MAX_REPLY,
+            random=random,
+        )
+        self._is_started = False
+        # Whether it was there until a moment ago, and is worth waiting for.
+        self._was_up = False
+        self._is_away = False
+        self._is_logged = False
+        self._waiting: list[Deferred[Any]] = []
+        self._asked: list[Deferred[Any]] = []
 
     def __repr__(self) -> str:
         return f"<RedisLink to {self.address}>"
@@ -117,100 +74,88 @@ class RedisLink:
         Raises:
             RedisUnavailable: there is no connection, no answer in time, or a refusal.
         """
-        connection = await self._connection()
-        try:
-            return await connection.eval(script, list(keys), list(args))
-        except RedisError as exc:
-            raise RedisUnavailable(f"{self.address}: {exc}") from exc
+        if not self._is_started:
+            self._is_started = True
+            self._connection.start()
+        if not self._connection.is_up:
+            if self._is_away:
+                raise self._unavailable("not connected")
+            await self._wait(Deferred(), self._waiting)
+        asked: Deferred[Any] = Deferred()
+
+        def answered(reply: Any) -> None:
+            if not asked.called:
+                asked.callback(reply)
+
+        self._connection.send("EVAL", script, str(len(keys)), *keys, *args, answered=answered)
+        reply = await self._wait(asked, self._asked)
+        if isinstance(reply, RespError):
+            raise self._unavailable(str(reply))
+        return _text_of(reply)
 
     async def close(self) -> None:
         """Let the connection go; it is made again if it is used again."""
-        factory, self._factory = self._factory, None
-        self._is_down = False
-        self._not_before = 0.0
-        self._fail_waiting()
-        if factory is not None:
-            await factory.disconnect()
+        if not self._is_started:
+            return
+        self._is_started = False
+        self._give_up(self._waiting, "closed")
+        await self._connection.stop()
+        self._was_up = self._is_away = self._is_logged = False
 
-    async def _connection(self) -> Any:
-        if self._factory is None:
-            if self._reactor.seconds() < self._not_before:
-                raise RedisUnavailable(f"{self.address}: not connected")
-            self._factory = _Factory(self)
-            self._factory.startConnecting(
-                _WatchedEndpoint(endpoint_of(self.address, self._reactor), self)
-            )
-        if not self._factory.pool:
-            if self._is_down:
-                raise RedisUnavailable(f"{self.address}: not connected")
-            await self._first_connection()
-        factory = self._factory
-        if factory is None or not factory.pool:
-            raise RedisUnavailable(f"{self.address}: not connected")
-        return factory.pool[0]
+    def _unavailable(self, why: str) -> RedisUnavailable:
+        return RedisUnavailable(f"{self.address}: {why}")
 
-    def _first_connection(self) -> Deferred[None]:
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        # Not longer than it takes to find out, whatever becomes of the connection.
-        late = self._reactor.callLater(TIMEOUT, self._fail, waiting)
+    async def _wait(self, coming: Deferred[Any], among: list[Deferred[Any]]) -> Any:
+        """Wait for something, but not longer than it may take."""
+        among.append(coming)
+        coming.addTimeout(TIMEOUT, self._reactor)
+        try:
+            return await coming
+        except LateError as exc:
+            raise self._unavailable("no answer") from exc
+        finally:
+            among.remove(coming)
 
-        def settled(result: Any) -> Any:
-            if late.active():
-                late.cancel()
-            return result
+    def _give_up(self, coming: list[Deferred[Any]], why: str) -> None:
+        for deferred in list(coming):
+            deferred.errback(self._unavailable(why))
 
-        return waiting.addBoth(settled)
+    # -- from the connection ------------------------------------------------------
 
-    def _fail(self, waiting: Deferred[None]) -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-            waiting.errback(RedisUnavailable(f"{self.address}: not connected"))
-
-    def _fail_waiting(self) -> None:
-        for waiting in list(self._waiting):
-            self._fail(waiting)
-
-    # -- from the factory -----------------------------------------------------
-
-    def connected(self) -> None:
-        """Note that there is a connection."""
-        if self._is_down:
+    def connected(self, connection: RedisConnection) -> None:
+        """There is a connection."""
+        if self._is_logged:
             _log.info("{address}: connected again", address=str(self.address))
-        self._is_down = False
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        self._was_up = True
+        self._is_away = self._is_logged = False
+        for waiting in list(self._waiting):
+            waiting.callback(None)
 
-    def disconnected(self) -> None:
-        """Note that the connection went; there may be another one in a moment."""
-        if self._factory is not None:
-            _log.warn("{address}: connection lost", address=str(self.address))
-
-    def connect_failed(self, failure: Any) -> Any:
-        """Note that there is nobody to connect to."""
-        if self._factory is not None:
-            if not self._is_down:
-                _log.error(
-                    "{address}: cannot connect: {error}",
-                    address=str(self.address),
-                    error=failure.getErrorMessage(),
-                )
-            self._is_down = True
-            self._fail_waiting()
-        return failure
-
-    def rejected(self, why: str) -> None:
-        """
-        Note that the login was refused, or could not be made.
-
-        txredisapi would never try again.  We do, but not with each session that is asked for.
-        """
-        if not self._is_down:
+    def lost(self, connection: RedisConnection, why: str) -> None:
+        """There is none any more; there may be another one in a moment."""
+        self._give_up(self._asked, why)
+        if not self._is_started:
+            self._give_up(self._waiting, "closed")
+            return
+        if not self._is_logged:
+            self._is_logged = True
             _log.error("{address}: {why}", address=str(self.address), why=why)
-        self._is_down = True
-        self._not_before = self._reactor.seconds() + MAX_DELAY
-        factory, self._factory = self._factory, None
-        self._fail_waiting()
-        if factory is not None:
-            factory.stopTrying()
+        self._is_away = not self._was_up
+        self._was_up = False
+        if self._is_away:
+            self._give_up(self._waiting, "not connected")
+
+    def pushed(self, message: list[Any]) -> None:
+        """Nothing is subscribed to."""
+
+    def refused(self, error: RespError) -> None:
+        """Every answer is looked at."""
+
+    def flows(self, connection: RedisConnection) -> None:
+        """Who waits for each answer sends no faster than Redis takes it."""
+
+
+def _text_of(reply: Any) -> Any:
+    if isinstance(reply, list):
+        return [_text_of(item) for item in reply]
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply

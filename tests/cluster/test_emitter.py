@@ -184,10 +184,10 @@ class BlockingTests(RedisTestCase):
         emitter = Emitter(self.redis.url)
         self.addCleanup(emitter.close)
         await deferToThread(emitter.emit, "x")
-        before = emitter._connection._socket
+        before = emitter._connection._wire
         self.patch(os, "getpid", lambda: 1)
         await deferToThread(emitter.emit, "x")
-        self.assertIsNot(emitter._connection._socket, before)
+        self.assertIsNot(emitter._connection._wire, before)
 
     async def test_silent(self) -> None:
         emitter = Emitter(self.redis.url, timeout=0.1)

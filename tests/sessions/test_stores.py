@@ -475,7 +475,7 @@ class RedisLoginTests(TestCase):
         redis = await self.start(
             "--user", "default", "on", "nopass", "~*", "+@all",
             "--user", "mojo", "on", ">s3:cret/", "~mojo:*", "resetchannels",
-            "+eval", "+select", "+hget", "+hset", "+pexpire", "+pttl", "+del",
+            "+ping", "+eval", "+select", "+hget", "+hset", "+pexpire", "+pttl", "+del",
         )  # fmt: skip
         store = self.store(f"unix://mojo:s3%3Acret%2F@{redis.socket}?db=1")
         self.assertTrue(await store.save("s1", ONE, None, Jar()))
