@@ -56,12 +56,12 @@ class RedisServer:
         self._options += ("--port", str(self.port), "--bind", "127.0.0.1")
         return self
 
-    async def start(self) -> None:
+    async def start(self, *options: str, ready="eady to accept connections") -> None:
         self.process = start(
             REDIS, "--port", "0", "--unixsocket", self.socket, "--dir", self.folder,
-            "--save", "", "--appendonly", "no", *self._options,
+            "--save", "", "--appendonly", "no", *self._options, *options,
         )  # fmt: skip
-        await self.process.wait_for("Ready to accept connections|ready to accept connections")
+        await self.process.wait_for(ready)
 
     async def stop(self) -> None:
         if self.process is not None:

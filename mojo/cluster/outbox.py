@@ -1,7 +1,8 @@
 """
 What waits to be sent, within bounds: `MAX_WAITING` messages and `MAX_WAITING_BYTES` at most,
 for `MAX_WAIT` seconds at most; the oldest goes first.  What lasts waits for as long as it takes,
-and leaves before the rest; of it there are `MAX_WAITING` at most.
+and leaves before the rest; of it there are `MAX_WAITING` at most.  What was sent and comes back
+leaves before both.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ class Outbox:
         self._waiting: deque[tuple[float, Command, bytes]] = deque()
         self._bytes = 0
         self._lasting: deque[tuple[Command, bytes]] = deque()
+        # No more than was under way at one time: with when it came back, and whether it lasts.
+        self._returned: deque[tuple[float, Command, bytes, bool]] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._lasting)
+        return len(self._waiting) + len(self._lasting) + len(self._returned)
 
     def put(self, command: Command, data: bytes, *, lasts: bool) -> None:
         """Keep a message until it can leave."""
@@ -48,13 +51,20 @@ class Outbox:
             self._bytes += len(data)
         self.trim()
 
-    def take(self) -> tuple[Command, bytes]:
-        """Give the command and the data whose turn it is; there must be one."""
+    def put_back(self, command: Command, data: bytes, *, lasts: bool) -> None:
+        """Keep a message that was taken and could not leave."""
+        self._returned.append((self._clock.seconds(), command, data, lasts))
+
+    def take(self) -> tuple[Command, bytes, bool]:
+        """Give the command and the data whose turn it is, and whether it lasts."""
+        if self._returned:
+            _, command, data, lasts = self._returned.popleft()
+            return command, data, lasts
         if self._lasting:
-            return self._lasting.popleft()
+            return (*self._lasting.popleft(), True)
         _, command, data = self._waiting.popleft()
         self._bytes -= len(data)
-        return command, data
+        return command, data, False
 
     def trim(self) -> None:
         """Drop what is too old or too much."""
@@ -67,6 +77,10 @@ class Outbox:
             _, _, data = self._waiting.popleft()
             self._bytes -= len(data)
             self._stats.unsent += 1
+        if self._returned:
+            kept = [one for one in self._returned if one[3] or one[0] >= oldest]
+            self._stats.unsent += len(self._returned) - len(kept)
+            self._returned = deque(kept)
         while len(self._lasting) > MAX_WAITING:
             self._lasting.popleft()
             self._stats.unsent += 1
@@ -74,4 +88,5 @@ class Outbox:
     def forget(self) -> None:
         """Drop what does not last: nobody waits for it any longer."""
         self._waiting.clear()
+        self._returned = deque(one for one in self._returned if one[3])
         self._bytes = 0

@@ -5,19 +5,18 @@ A connection that went is made again by itself, and what is listened to is subsc
 again; that it is, is not assumed: Redis confirms each subscription, and every few seconds it is
 asked whether somebody listens to the channels to which only we do.
 
-What is published while it cannot leave waits in an `Outbox`.  Volatile events and questions, whose
-time is running, do not.  When Redis is back, all servers come back, and not at one moment: what
-waits then waits until as many listen as did before, or for `MAX_SETTLING` seconds, since Redis
-keeps nothing for those who are not there yet.
+What is published while it cannot leave waits in an `Outbox`; so does what Redis refuses for reasons
+of its own (`Refusal`).  Volatile events and questions, whose time is running, do not.  When
+Redis is back, what waits then waits for the other servers (`Settling`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -25,18 +24,17 @@ from mojo.cluster.bus import Entry, Follower, Listener
 from mojo.cluster.kept_stream import KeptStream
 from mojo.cluster.outbox import Command, Outbox
 from mojo.cluster.redis_stream import StreamReader
+from mojo.cluster.refusal import Refusal, is_state
+from mojo.cluster.settling import Settling
 from mojo.cluster.stats import ClusterStats
 from mojo.redis.address import RedisAddress
-from mojo.redis.connection import MAX_DELAY, RedisConnection, User
+from mojo.redis.connection import RedisConnection, User
 from mojo.redis.patterns import literal
 from mojo.redis.resp import TOO_LONG, RespError
 from mojo.redis.sentinel import finder_of
 
 _log = Logger()
 
-#: The longest, in seconds, that other servers may take to come back after we have: no less than
-#: the time between their tries; and seconds between two looks at whether they have.
-MAX_SETTLING, SETTLING_SECONDS = MAX_DELAY + 0.5, 0.1
 #: How many entries a stream has, roughly: older ones go.
 MAX_LENGTH = 10_000
 #: Seconds between two looks at whether we are heard and hear.
@@ -93,10 +91,10 @@ class RedisBus:
         self._heard: set[bytes] = set()
         self._hears = False
         self._outbox = Outbox(reactor, stats)
-        # How many servers there were; and until when they are waited for, if they are.
-        self._servers = 0
-        self._settles_until: float | None = None
-        self._settling: IDelayedCall | None = None
+        # How many messages Redis has not answered.
+        self._under_way = 0
+        self._settling = Settling(reactor, self._count_servers, self._flush)
+        self._refusal = Refusal(reactor, self._try, self._look)
         self._checking = LoopingCall(self._check)
         self._checking.clock = reactor
         self._is_running = False
@@ -121,8 +119,8 @@ class RedisBus:
         """Let the connections go, after what was published has left."""
         self._is_running = False
         self._stats.up = False
-        self._servers = 0
-        self._settle(None)
+        self._settling.forget()
+        self._refusal.forget()
         if self._checking.running:
             self._checking.stop()
         self._outbox.forget()
@@ -167,7 +165,7 @@ class RedisBus:
 
     def append(self, entry: Entry, *, waits: bool = True) -> bool:
         """Add an entry to the stream; see `Bus`."""
-        command: list[str | bytes] = ["XADD", self._stream, "MAXLEN", "~", str(MAX_LENGTH), "*"]
+        command: list[str | bytes] = [b"XADD", self._stream, "MAXLEN", "~", str(MAX_LENGTH), "*"]
         for name, value in entry.items():
             command += (name, value)
         # The last field is the long one.
@@ -197,9 +195,9 @@ class RedisBus:
         if len(data) > self._max_message:
             self._stats.unsent += 1
             self._log_once("a message of {size} bytes is too long to be sent", size=len(data))
-        elif self._flows and not (waits and (self._outbox or self._settles_until is not None)):
-            self._send(command, data)
-            return True
+        elif self._flows and not (waits and (self._outbox or self._settling.is_on)):
+            self._send(command, data, waits=waits, lasts=lasts)
+            return self._stats.up
         elif lasts or (waits and self._is_running):
             self._outbox.put(command, data, lasts=lasts)
             return self._stats.up
@@ -234,8 +232,10 @@ class RedisBus:
         if connection is self._ear:
             self._heard.clear()
             self._hears = False
-        if connection.unanswered:
-            self._stats.unsent += connection.unanswered
+        elif connection is self._mouth:
+            self._stats.unsent += self._under_way
+            self._under_way = 0
+            self._refusal.forget()
         if self._is_running:
             self._stats.reconnects += 1
             self._look(why)
@@ -254,15 +254,12 @@ class RedisBus:
                 self._look()
 
     def refused(self, error: RespError) -> None:
-        """Redis did not publish something."""
-        self._stats.unsent += 1
-        self._log_once("Redis refuses to carry something: {error}", error=str(error))
-        if self._reader is not None:
-            self._reader.cut_off()
+        """Redis did not keep something."""
+        self._log_once("Redis refuses to keep something: {error}", error=str(error))
 
     def flows(self, connection: RedisConnection) -> None:
         """There is room for more."""
-        if connection is self._mouth and self._settles_until is None:
+        if connection is self._mouth and not self._settling.is_on:
             self._flush()
 
     # -- within -------------------------------------------------------------------
@@ -274,6 +271,8 @@ class RedisBus:
             self._ear.push("PSUBSCRIBE", *patterns)
 
     def _take(self, listener: Listener | None, channel: bytes, data: Any) -> None:
+        if data == b"":
+            return  # see _try
         self._stats.received += 1
         if data is TOO_LONG:
             self._stats.refused += 1
@@ -281,25 +280,43 @@ class RedisBus:
         elif listener is not None and isinstance(channel, bytes):
             listener.received(channel, data)
 
-    def _send(self, command: Command, data: bytes) -> None:
+    def _send(self, command: Command, data: bytes, *, waits: bool, lasts: bool) -> None:
         self._stats.published += 1
-        self._mouth.send(*command, data)
+        self._under_way += 1
+        answered = partial(self._answered, command, data, waits=waits, lasts=lasts)
+        self._mouth.send(*command, data, answered=answered)
+
+    def _answered(
+        self, command: Command, data: bytes, reply: Any, *, waits: bool, lasts: bool
+    ) -> None:
+        self._under_way -= 1
+        if not isinstance(reply, RespError):
+            return
+        self._stats.published -= 1
+        is_passing = is_state(reply)
+        if is_passing and (waits or lasts):
+            self._outbox.put_back(command, data, lasts=lasts)
+        else:
+            self._stats.unsent += 1
+        if is_passing:
+            self._refusal.begin(command[0], reply)
+            self._look(str(reply))
+            return
+        self._log_once("Redis refuses to carry something: {error}", error=str(reply))
+        if self._reader is not None:
+            self._reader.cut_off()
+
+    def _try(self, command: str | bytes, answered: Callable[[Any], None]) -> None:
+        """Send what means nothing: an entry of no namespace, or a message without a byte."""
+        if command == b"XADD":
+            self._mouth.send("XADD", self._stream, "*", "nsp", "", answered=answered)
+        else:
+            channel = next((one.probe for one in self._by_pattern.values()), b"")
+            self._mouth.send("PUBLISH", channel, b"", answered=answered)
 
     @property
     def _flows(self) -> bool:
-        return self._mouth.is_up and not self._mouth.is_full
-
-    def _settle(self, until: float | None) -> None:
-        """Wait for the other servers until then, or for none of them any longer."""
-        self._settles_until = until
-        if self._settling is not None and self._settling.active():
-            self._settling.cancel()
-        self._settling = None
-        if until is not None:
-            self._look_for_others()
-
-    def _look_for_others(self) -> None:
-        self._count_servers(self._others_counted)
+        return self._mouth.is_up and not self._mouth.is_full and self._refusal.why is None
 
     def _count_servers(self, counted: Callable[[int], object]) -> None:
         """Tell how many listen to what all servers listen to, together."""
@@ -315,19 +332,11 @@ class RedisBus:
         elif self._mouth.is_up:
             self._mouth.send("PUBSUB", "NUMSUB", *shared, answered=answered)
 
-    def _others_counted(self, servers: int) -> None:
-        if self._settles_until is None:
-            return
-        if servers >= self._servers or self._reactor.seconds() >= self._settles_until:
-            self._settle(None)
-            self._flush()
-        else:
-            self._settling = self._reactor.callLater(SETTLING_SECONDS, self._look_for_others)
-
     def _flush(self) -> None:
         self._outbox.trim()
         while self._outbox and self._flows:
-            self._send(*self._outbox.take())
+            command, data, lasts = self._outbox.take()
+            self._send(command, data, waits=True, lasts=lasts)
 
     def _look(self, why: str = "") -> None:
         """See whether the bus is up, and say so if that has changed."""
@@ -335,13 +344,18 @@ class RedisBus:
         # make the rest deaf.
         if len(self._heard) == len(self._by_channel) + len(self._by_pattern):
             self._hears = self._ear.is_up
-        up = self._mouth.is_up and self._hears and (self._reader is None or self._reader.is_up)
+        up = (
+            self._mouth.is_up
+            and self._refusal.why is None
+            and self._hears
+            and (self._reader is None or self._reader.is_up)
+        )
         was_up, self._stats.up = self._stats.up, up
         now = self._reactor.seconds()
         if up and not was_up:
-            self._settle(now + MAX_SETTLING)
+            self._settling.begin()
         elif was_up and not up:
-            self._settle(None)
+            self._settling.end()
             if self._reader is not None:
                 self._reader.cut_off()
         if up and self._down_since is not None:
@@ -367,13 +381,9 @@ class RedisBus:
         self._outbox.trim()
         if not self._stats.up:
             return
-        self._count_servers(self._servers_counted)
+        self._count_servers(self._settling.note)
         for listener in self._by_pattern.values():
             self.count(listener.probe).addCallback(self._checked, listener)
-
-    def _servers_counted(self, servers: int) -> None:
-        if self._settles_until is None:
-            self._servers = servers
 
     def _checked(self, listeners: int | None, listener: Listener) -> None:
         known = listener.probe in self._heard and listener in self._by_pattern.values()

@@ -29,6 +29,8 @@ _log = Logger()
 #: Most entries of one answer, and how long Redis waits for one, in milliseconds: less than the
 #: connection's own signs of life, which wait for it.
 READ_COUNT, BLOCK_MS = 100, 2000
+#: After so many answers more is asked for again; less is after a connection broke.
+GOOD_ANSWERS = 50
 _ID = re.compile(rb"([0-9]{1,20})-([0-9]{1,20})", re.ASCII)
 
 Position = tuple[int, int]
@@ -63,6 +65,7 @@ class StreamReader:
         self._followers: dict[bytes, Follower] = {}
         self._cut_off: dict[bytes, Callable[[], object]] = {}
         self._position: Position | None = None
+        self._count, self._good_answers = READ_COUNT, 0
         self._is_running = False
         self._has_logged = False
 
@@ -111,6 +114,9 @@ class StreamReader:
     def lost(self, connection: RedisConnection, why: str) -> None:
         """There is none any more, or it could not be made."""
         self.is_up = False
+        # It may have been the answer: more than Redis is allowed to keep for us.
+        self._count = max(1, self._count // 4)
+        self._good_answers = 0
         if self._is_running:
             self._stats.reconnects += 1
             self._changed(why)
@@ -145,7 +151,7 @@ class StreamReader:
 
     def _read(self) -> None:
         self._connection.send(
-            "XREAD", "COUNT", str(READ_COUNT), "BLOCK", str(BLOCK_MS), "STREAMS",
+            "XREAD", "COUNT", str(self._count), "BLOCK", str(BLOCK_MS), "STREAMS",
             self._stream, self.position, answered=self._came,
         )  # fmt: skip
 
@@ -153,6 +159,9 @@ class StreamReader:
         if reply is None:
             self._find_end()
             return
+        self._good_answers += 1
+        if self._good_answers % GOOD_ANSWERS == 0:
+            self._count = min(self._count * 2, READ_COUNT)
         if not isinstance(reply, list):
             self._connection.abort(str(reply))
             return

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from mojo.cluster import streams_wire
 from mojo.cluster.bus import Entry
@@ -22,8 +23,8 @@ from mojo.cluster.wire import Kind
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.adapter import Carried
 
-#: The most that waits for its turn: a Redis that is slower is not waited for.
-MAX_ECHOES = 5_000
+#: The most that waits for its turn, and the seconds: a Redis that is slower is not waited for.
+MAX_ECHOES, MAX_ECHO_SECONDS = 5_000, 1.0
 _BROADCAST = b"%d" % MessageType.BROADCAST
 
 
@@ -45,6 +46,7 @@ class StreamsLine:
         # What our own clients get when it comes back, by its number.
         self._echoes: dict[bytes, Echo] = {}
         self._echoes_made = 0
+        self._late: IDelayedCall | None = None
         self._names = names = Names(server.prefix, namespace.name, server.uid)
         self.channels: Sequence[bytes] = (names.public, names.probe)
         self.prefix = names.own
@@ -60,6 +62,9 @@ class StreamsLine:
 
     def close(self) -> None:
         """Hear nothing any longer."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
         self._bus.unfollow(self._namespace.name)
         self._bus.unlisten(self)
 
@@ -95,6 +100,24 @@ class StreamsLine:
             or len(self._echoes) > MAX_ECHOES
         ):
             self._cut_off()
+        elif self._late is None:
+            self._watch()
+
+    def _watch(self) -> None:
+        self._late = self._namespace.clock.callLater(
+            MAX_ECHO_SECONDS, self._look, self._echoes_made
+        )
+
+    def _look(self, made: int) -> None:
+        """See whether something is there still that was there a while ago."""
+        self._late = None
+        oldest = next(iter(self._echoes), None)
+        if oldest is None:
+            return
+        if int(oldest) <= made:
+            self._cut_off()
+        else:
+            self._watch()
 
     def _cut_off(self, *more: Echo | None) -> None:
         """Let our own clients have what may never come back."""

@@ -142,15 +142,16 @@ class Server:
         parser=None,
         make_line=PubSubLine,
         make_local=None,
+        bus=None,
     ) -> None:
         self.name = name
         self.uid = f"server{next(self._ids)}"
         self.new_id = lambda: f"request{next(self._ids)}"
         self.new_ack_id = itertools.count(1).__next__
-        self.stats = ClusterStats()
+        self.stats = ClusterStats() if bus is None else bus._stats
         self.clock = clock or Clock()
         self.parser = parser or JsonParser()
-        self.bus = exchange.bus()
+        self.bus = exchange.bus() if bus is None else bus
         self.refused: list[tuple[str, str]] = []
         self.server_events: list[tuple] = []
         self.local = LocalAdapter() if local is None else local

@@ -30,6 +30,20 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(self.taken(), [b"3", b"4", b"1", b"2"])
         self.assertEqual((len(self.outbox), self.stats.unsent), (0, 0))
 
+    def test_what_came_back(self) -> None:
+        """It leaves before all that has not been tried, and is no older than when it came back."""
+        self.put(b"3")
+        self.put(b"2", lasts=True)
+        self.clock.advance(20)
+        self.outbox.put_back(b"channel", b"0", lasts=True)
+        self.outbox.put_back(b"channel", b"1", lasts=False)
+        self.assertEqual(self.taken(), [b"0", b"1", b"2", b"3"])
+        self.outbox.put_back(b"channel", b"0", lasts=True)
+        self.outbox.put_back(b"channel", b"1", lasts=False)
+        self.clock.advance(30.1)
+        self.outbox.trim()
+        self.assertEqual((self.taken(), self.stats.unsent), ([b"0"], 1))
+
     def test_number(self) -> None:
         """The oldest goes first."""
         self.patch(outbox, "MAX_WAITING", 2)

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mojo.cluster import outbox, redis_bus
+from mojo.cluster import outbox, redis_bus, settling
 from mojo.cluster.redis_bus import RedisBus
 from mojo.cluster.stats import ClusterStats
 from mojo.redis import connection
@@ -204,7 +204,7 @@ class BreakingTests(RedisTestCase):
         """What waits is not sent before as many servers listen as did."""
         self.patch(redis_bus, "CHECK_SECONDS", 0.02)
         (one, _), (two, ear) = await self.up(), await self.up()
-        await self.until(lambda: one._servers == 2)
+        await self.until(lambda: one._settling._servers == 2)
         await self.redis.stop()
         await self.until(lambda: not one.is_up and not two.is_up)
         await gatherResults([two._ear.stop(), two._mouth.stop()])
@@ -221,9 +221,9 @@ class BreakingTests(RedisTestCase):
     async def test_others_do_not_come_back(self) -> None:
         """They are not waited for for ever."""
         self.patch(redis_bus, "CHECK_SECONDS", 0.02)
-        self.patch(redis_bus, "MAX_SETTLING", 0.3)
+        self.patch(settling, "MAX_SETTLING", 0.3)
         (one, ear), (two, _) = await self.up(), await self.up()
-        await self.until(lambda: one._servers == 2)
+        await self.until(lambda: one._settling._servers == 2)
         await self.redis.stop()
         await self.until(lambda: not one.is_up)
         one.publish(b"x#", b"waits")
