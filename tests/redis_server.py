@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 
+from mojo.redis.resp import RespReader
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import Process, start
 from tests.e2e.test_proxies import free_port
@@ -88,6 +89,13 @@ class RedisServer:
         parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
         return await self.send(b"*%d\r\n%s" % (len(command), parts))
 
+    async def ask_as(self, password: str, *command: str) -> bytes:
+        """The same, after a login."""
+        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
+        login = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(password), password.encode())
+        answer = await self.send(login + b"*%d\r\n%s" % (len(command), parts))
+        return answer.removeprefix(b"+OK\r\n")
+
     async def send(self, commands: bytes) -> bytes:
         """Send commands as they are on the wire; give the answers."""
         asker = _Asker()
@@ -127,6 +135,13 @@ class SentinelServer(RedisServer):
         self.process = start(REDIS, config, "--sentinel")
         await self.process.wait_for("\\+monitor master shop")
 
+    async def send(self, commands: bytes) -> bytes:
+        """Send a command; a sentinel does not know how to quit."""
+        asker = _OneAnswer()
+        await connectProtocol(UNIXClientEndpoint(reactor, str(self.socket)), asker)
+        asker.transport.write(commands)
+        return await asker.ended
+
 
 class _Asker(Protocol):
     def __init__(self) -> None:
@@ -138,3 +153,14 @@ class _Asker(Protocol):
 
     def connectionLost(self, reason) -> None:
         self.ended.callback(self.answer)
+
+
+class _OneAnswer(_Asker):
+    def __init__(self) -> None:
+        super().__init__()
+        self._reader = RespReader(1_000_000)
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._reader.feed(data):
+            self.transport.loseConnection()

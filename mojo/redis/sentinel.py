@@ -87,7 +87,8 @@ class Sentinels:
 
     def leave(self, follower: Follower) -> Deferred[None]:
         """Tell it no longer; see `Finder`."""
-        self._followers.remove(follower)
+        if follower in self._followers:
+            self._followers.remove(follower)
         if self._followers:
             return succeed(None)
         self._is_away = False

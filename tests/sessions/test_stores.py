@@ -567,14 +567,40 @@ class RedisAddressTests(SynchronousTestCase):
             ("rediss://[::1]:7/3", "rediss://::1:7/3"),
             ("unix:///run/redis.sock", "unix:///run/redis.sock?db=0"),
             ("unix://:secret@/x?db=4", "unix:///x?db=4"),
+            ("redis+sentinel://h/shop", "redis+sentinel://h:26379/shop/0"),
+            (
+                "redis+sentinel://u:secret@h:1,[::1]:2,i/shop/3",
+                "redis+sentinel://h:1,::1:2,i:26379/shop/3",
+            ),
+            ("rediss+sentinel://h/3/shop", "rediss+sentinel://h:26379/shop/3"),
+            (
+                "redis+sentinel://h/shop?sentinel_username=s&sentinel_password=secret",
+                "redis+sentinel://h:26379/shop/0",
+            ),
         ):
             self.assertEqual(str(RedisAddress(url, "X")), shown)
         address = RedisAddress("redis://us%40er:se%2Fcret@h", "X")
         self.assertEqual((address.username, address.password), ("us@er", "se/cret"))
 
+    def test_sentinels(self) -> None:
+        """Each has the password of sentinels, and the master that of servers."""
+        url = "rediss+sentinel://us%40er:a@h:1,i/m%2F/2?sentinel_username=s&sentinel_password=b"
+        address = RedisAddress(url, "X")
+        found = address.at("master", 7)
+        self.assertEqual(
+            (str(found), found.username, found.password), ("rediss://master:7/2", "us@er", "a")
+        )
+        self.assertEqual(address.master, "m/")
+        for sentinel, shown in zip(address.sentinels, ("h:1", "i:26379"), strict=True):
+            self.assertEqual(str(sentinel), f"rediss://{shown}/0")
+            self.assertEqual((sentinel.username, sentinel.password), ("s", "b"))
+
     def test_mistakes(self) -> None:
         for url in (
             "redis://", "http://secret@h", "redis://secret@h/x", "redis://secret@h:x", "unix://",
+            "redis+sentinel://secret@h", "redis+sentinel://h,,i/secret",
+            "redis+sentinel://h/secret/x", "redis+sentinel://h/a/0/secret", "unix+sentinel:///secret",
+            "redis://:secret@h?sentinel_password=secret",
             "redis://:secret@h?db=3", "unix:///secret?db=1&timeout=5", "redis://h#secret",
         ):  # fmt: skip
             with self.assertRaises(SettingsError) as caught:
