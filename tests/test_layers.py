@@ -175,6 +175,8 @@ class LayerTests(SynchronousTestCase):
                 "mojo.cluster.redis_marks",
                 "mojo.cluster.redis_node",
                 "mojo.cluster.redis_stream",
+                "mojo.cluster.refusal",
+                "mojo.cluster.settling",
                 "mojo.cluster.url",
                 "mojo.emitter.blocking",
                 "mojo.emitter.deferred",
