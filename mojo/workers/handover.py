@@ -58,7 +58,7 @@ class Handover:
         self._reactor = reactor
         self._place = place
         self._site = site
-        self.stats = HandoverStats()
+        self.stats = HandoverStats(place.name)
         self._port: IListeningPort | None = None
         self._leads_away = False
         self._relays: set[Relay] = set()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+_COUNTED = ("handed_over", "relayed", "taken", "unreached")
+
 
 class HandoverStats:
     """
     The counters of one worker.
+
+    Args:
+        worker: its name.
 
     Attributes:
         handed_over: connections that went to another worker.
@@ -16,9 +21,10 @@ class HandoverStats:
         unreached: requests for another worker's session that found nobody there.
     """
 
-    __slots__ = ("handed_over", "relayed", "taken", "unreached")
+    __slots__ = (*_COUNTED, "_worker")
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
         self.handed_over = 0
         self.relayed = 0
         self.taken = 0
@@ -26,4 +32,5 @@ class HandoverStats:
 
     def dump(self) -> dict[str, Any]:
         """Give all of them by name."""
-        return {f"workers_{name}": getattr(self, name) for name in self.__slots__}
+        counted = {f"workers_{name}": getattr(self, name) for name in _COUNTED}
+        return {"worker": self._worker, **counted}

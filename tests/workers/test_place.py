@@ -55,3 +55,9 @@ class ServiceTests(SynchronousTestCase):
         service = MojoService(Clock(), Settings(debug=True), place=Place("2.1", FOLDER))
         server = service.mounts["/socket.io"].engine.engine
         self.assertEqual(server.options.sid_prefix, "2.1-")
+
+    def test_statistics(self) -> None:
+        """They say whose they are."""
+        service = MojoService(Clock(), Settings(debug=True), place=Place("2.1", FOLDER))
+        self.assertEqual(service.stats.dump()["worker"], "2.1")
+        self.assertNotIn("worker", MojoService(Clock(), Settings(debug=True)).stats.dump())
