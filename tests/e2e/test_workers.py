@@ -18,7 +18,7 @@ from twisted.web.http_headers import Headers
 
 from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server, start_twistd
 from tests.e2e.test_mesh import MESH, Scenarios
-from tests.e2e.test_stopping import Notified
+from tests.e2e.test_stopping import Notified, StoppingTestCase
 
 HANDSHAKE = b"/socket.io/?EIO=4&transport=polling"
 _PAGES = """
@@ -72,11 +72,8 @@ class WorkersTestCase(TestCase):
 
     @property
     def children(self) -> dict[int, str]:
-        """The numbers of the workers' processes, with the workers' names."""
-        found = {}
-        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[3]
-        return found
+        """The workers; see `children_of`."""
+        return children_of(self.pid)
 
     async def until(self, condition, what) -> None:
         for _ in range(1000):
@@ -105,6 +102,14 @@ class WorkersTestCase(TestCase):
         )
         body = await readBody(response)
         return response.code, body, response.headers.getRawHeaders(b"set-cookie", [])
+
+
+def children_of(parent: int) -> dict[int, str]:
+    """Give the workers of a parent: the processes' numbers, and the workers' names."""
+    found = {}
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[3]
+    return found
 
 
 def is_there(pid: int) -> bool:
@@ -279,6 +284,51 @@ class SignalTests(WorkersTestCase):
                         if os.readlink(fd) == f"socket:[{line.split()[-2]}]":
                             return folder
         raise AssertionError("there is no socket")
+
+
+class ReloadTests(WorkersTestCase):
+    skip = NO_NODE
+    workers = 2
+
+    async def test_clients(self) -> None:
+        """Those of each transport find themselves at the new workers, and nobody is refused."""
+        client = self.client("reloaded", self.base)
+        await client.wait_for("CONNECTED")
+        os.kill(self.pid, signal.SIGHUP)
+        await self.server.wait_for("reload: done")
+        client.transport.write(b"done\n")
+        await self.succeed(client)
+
+
+class StuckTests(StoppingTestCase):
+    """Workers of which one has a handler that never returns."""
+
+    async def setUp(self) -> None:
+        StoppingTestCase.setUp(self)
+        await self.serve("WORKERS=2")
+        (await self.connect()).say('42["block"]')
+        await self.server.wait_for("blocked")
+        self.children = children_of(self.server.transport.pid)
+        self.assertEqual(len(self.children), 2)
+
+    async def test_parent_killed(self) -> None:
+        """It ends without a reactor that could tell it to."""
+        self.signal("KILL")
+        await self.server.ended
+        for _ in range(1000):
+            if not any(map(is_there, self.children)):
+                return
+            await deferLater(reactor, 0.02)
+        self.fail("somebody stays")
+
+    async def test_twice(self) -> None:
+        """Whoever sends two signals does not wait for it for long."""
+        self.signal("TERM")
+        await self.server.wait_for("Received SIGTERM")
+        self.signal("TERM")
+        self.assertEqual(await self.server.ended, -15)
+        self.assertIn("does not end, and is killed", self.server.output)
+        self.assertFalse(any(map(is_there, self.children)))
 
 
 class StartTests(TestCase):

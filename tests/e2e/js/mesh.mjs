@@ -452,3 +452,26 @@ export async function dying(base) {
   again[0].emit("send_to", [], [], {}, "y");
   assert.deepEqual(await heard(again, again[0], "y"), all(again));
 }
+
+// All workers are exchanged: clients of every transport move on, each without an error in between.
+export async function reloaded(base) {
+  const sockets = [];
+  const errors = [];
+  for (const [number, transports] of [...TRANSPORTS, ...TRANSPORTS].entries()) {
+    const socket = open(`${base}/MeshSocket`, {
+      transports, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100,
+    });
+    await once(socket, "connect");
+    socket.tag = `${number}`;
+    socket.io.on("reconnect_error", (error) => errors.push([socket.tag, transports, error.message]));
+    sockets.push(remember(socket));
+  }
+  console.log("CONNECTED");
+  await new Promise((resolve) => process.stdin.once("data", resolve));
+  process.stdin.unref();
+  const isNew = (socket) => socket.connected && /^\d\.2-/.test(socket.io.engine.id);
+  await until(() => sockets.every(isNew), () => `moved: ${sockets.map((one) => one.io.engine?.id)}`);
+  sockets[0].emit("send_to", [], [], {}, "x");
+  assert.deepEqual(await heard(sockets, sockets[0], "x"), all(sockets));
+  assert.deepEqual(errors, []);
+}
