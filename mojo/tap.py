@@ -103,8 +103,13 @@ class Options(usage.Options):
 
 
 def count_workers(setting: int | str) -> int:
-    """Give the number of workers that a setting says."""
-    return len(os.sched_getaffinity(0)) if isinstance(setting, str) else setting
+    """Give the number of workers that a setting says; ``"auto"`` is as many as may run at once."""
+    if not isinstance(setting, str):
+        return setting
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def makeService(options: Options, reactor: Any = None) -> MojoService | Parent:

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from mojo.cluster.bus import Entry, Follower, Listener
 from mojo.errors import RedisUnavailable
 from mojo.workers import frames
 from mojo.workers.link import ASK_SECONDS, Link
 from mojo.workers.subscriptions import Subscriptions
+
+_log = Logger()
 
 Item = TypeVar("Item")
 
@@ -39,6 +42,7 @@ class WorkerBus:
         self._link = link
         self._stats = link.stats
         self._max_message = max_message
+        self._has_logged = False
         self._subscriptions: Subscriptions[Listener] = Subscriptions()
         self._followers: dict[bytes, tuple[Follower, Callable[[], object]]] = {}
         link.carries = self._take
@@ -115,6 +119,9 @@ class WorkerBus:
 
     def keep(self, name: str, value: bytes, seconds: float) -> None:
         """Keep something until it is taken; see `Kept`."""
+        if len(value) > self._max_message:
+            self._refuse(len(value))
+            return
         self._link.tell("keep", name=name, value=value.decode("latin-1"), seconds=seconds)
 
     def take_kept(self, name: str) -> Deferred[bytes | None]:
@@ -142,9 +149,20 @@ class WorkerBus:
 
     def _post(self, size: int, frame: bytes) -> bool:
         if size > self._max_message:
-            self._stats.unsent += 1
+            self._refuse(size)
             return False
         return self._link.send(frame)
+
+    def _refuse(self, size: int) -> None:
+        self._stats.unsent += 1
+        if not self._has_logged:
+            self._has_logged = True
+            _log.warn(
+                "cluster: {size} bytes are too much for other workers, of which there may be "
+                "{most}; more like it are only counted",
+                size=size,
+                most=self._max_message,
+            )
 
     def _tell(self, said: str, listener: Listener) -> None:
         channels = [channel.decode("latin-1") for channel in listener.channels]

@@ -91,7 +91,7 @@ def run() -> None:
     # The terminal's signals are for the parent, which tells us.
     os.setpgid(0, 0)
     for ignored in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)
+        signal.signal(ignored, _ignore)
     brief = read_brief()
     for number in range(FROM_PARENT, FIRST_PORT + len(brief.families)):
         os.set_inheritable(number, False)
@@ -113,6 +113,10 @@ def run() -> None:
         _log.failure("the worker could not start")
         sys.exit(1)
     reactor.run()
+
+
+def _ignore(number: int, frame: Any) -> None:
+    """Do nothing; unlike SIG_IGN, what an app starts does not inherit it."""
 
 
 def _install(module: str) -> Any:
@@ -148,7 +152,7 @@ def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None
     def begin() -> None:
         # After Twisted's own, which would stop a second time and fail.
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, _ignore)
         link.tell("ready")
 
     reactor.callWhenRunning(begin)

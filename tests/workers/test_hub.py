@@ -36,7 +36,7 @@ class MachineTestCase(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.log)
 
     def log(self, event) -> None:
-        if event["log_namespace"] == "mojo.workers.hub":
+        if event["log_namespace"] in ("mojo.workers.hub", "mojo.workers.bus"):
             self.lines.append(event["log_format"].format(**event))
 
     def up(self, name=b"x") -> tuple[WorkerBus, Ear]:
@@ -97,14 +97,19 @@ class CarryingTests(MachineTestCase):
         self.assertEqual((ear.got, other.got), ([], [(b"y#", b"2")]))
 
     def test_too_long(self) -> None:
-        """What is too long is not sent, and counted."""
+        """What is too long is not sent, and counted; the log says so once."""
         bus, ear = self.up()
         bus._max_message = 10
         bus.publish(b"x#", b"x" * 11)
+        bus.keep("pid", b"x" * 11, 10)
         bus.publish(b"x#", b"x" * 10)
+        taking = bus.take_kept("pid")
         self.machine.turn()
         self.assertEqual(len(ear.got), 1)
-        self.assertEqual(bus._stats.unsent, 1)
+        self.assertIsNone(self.successResultOf(taking))
+        self.assertEqual(bus._stats.unsent, 2)
+        (line,) = self.lines
+        self.assertIn("cluster: 11 bytes are too much for other workers", line)
 
     def test_nonsense(self) -> None:
         """A worker that says what none says is not listened to."""

@@ -1,0 +1,132 @@
+"""`mojo.workers.process` and what ``twistd mojo`` makes of its options."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from mojo.tap import Options, count_workers
+from mojo.workers import frames
+from mojo.workers.brief import FROM_PARENT, TO_PARENT, Brief
+from mojo.workers.hub import Hub
+from mojo.workers.process import WorkerProcess, start_worker
+from tests.e2e.processes import PROJECT
+from tests.workers.machine import MOST, MemoryPipe
+
+BRIEF = Brief(
+    name="0.1", folder="/x", project="/p", assignments=["A=1"], redis="redis://:pw@x",
+    secret="the secret", endpoints=["tcp:80"], families=[2], reactor="r", most=MOST,
+)  # fmt: skip
+
+
+class FakeProcess:
+    """What Twisted gives a process's protocol."""
+
+    def __init__(self) -> None:
+        self.pipes = {FROM_PARENT: MemoryPipe()}
+        self.signals: list[str] = []
+
+    def signalProcess(self, name) -> None:
+        if name == "TERM":
+            raise ProcessExitedAlready
+        self.signals.append(name)
+
+
+class ProcessTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hub = Hub(Clock(), MOST)
+        self.told: list[str] = []
+        self.process = WorkerProcess(
+            BRIEF, self.hub, lambda: self.told.append("ready"), self.told.append
+        )
+        self.fake = FakeProcess()
+        self.process.makeConnection(self.fake)
+
+    def test_brief(self) -> None:
+        """It comes first, with its length, and is read as it was; it shows no secret."""
+        data = self.fake.pipes[FROM_PARENT].take()
+        self.assertEqual(int.from_bytes(data[:4], "big"), len(data) - 4)
+        self.assertEqual(Brief.from_json(data[4:]), BRIEF)
+        for hidden in ("the secret", ":pw@", "A=1"):
+            self.assertNotIn(hidden, repr(BRIEF))
+
+    def test_ready(self) -> None:
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.assertEqual(self.told, ["ready"])
+
+    def test_nonsense(self) -> None:
+        """A worker that says what none says is killed, and not heard any more."""
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("nonsense"))
+        self.assertEqual(self.fake.signals, ["KILL"])
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.assertEqual(self.told, [])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_ends(self) -> None:
+        """How it ended is told in words; what it is told then is nobody's error."""
+        for failure, why in (
+            (ProcessTerminated(signal=signal.SIGSEGV), "by signal SIGSEGV"),
+            (ProcessTerminated(exitCode=3), "with exit status 3"),
+            (ProcessDone(0), "with exit status 0"),
+        ):
+            self.told.clear()
+            self.process.processEnded(Failure(failure))
+            self.assertEqual(self.told, [why])
+        self.process.retire()
+        self.process.hurry()
+        self.process.signal("TERM")
+
+    def test_words(self) -> None:
+        """What it is told comes by its pipe."""
+        self.fake.pipes[FROM_PARENT].take()
+        self.process.retire()
+        self.process.hurry()
+        told = frames.FrameReader(MOST).feed(self.fake.pipes[FROM_PARENT].take())
+        said = [frames.unpack_control(frame)["said"] for frame in told]
+        self.assertEqual(said, ["retire", "hurry"])
+
+
+class StartTests(SynchronousTestCase):
+    def test_cannot_be_started(self) -> None:
+        """It is as if it had ended at once."""
+        clock = Clock()
+        clock.spawnProcess = self.spawn
+        why: list[str] = []
+        running = start_worker(clock, None, "0.1", [7], why.append, {"A": "1", "LISTEN_FDS": "1"})
+        self.assertEqual(why, [])
+        clock.advance(0)
+        self.assertIn("it could not be started: [Errno 11] no more", why[0])
+        running.retire()
+        running.hurry()
+        running.signal("KILL")
+
+    def spawn(self, process, executable, args, env, childFDs):
+        """What systemd has told the parent is for the parent alone; ports come after pipes."""
+        self.assertEqual(args[1:], ["-m", "mojo.workers", "0.1"])
+        self.assertEqual(env, {"A": "1"})
+        self.assertEqual((childFDs[FROM_PARENT], childFDs[TO_PARENT], childFDs[5]), ("w", "r", 7))
+        raise OSError(11, "no more processes")
+
+
+class OptionsTests(SynchronousTestCase):
+    def options(self, *arguments: str) -> Options:
+        options = Options()
+        options.parseOptions(["--project", str(PROJECT), *arguments])
+        return options
+
+    def test_workers(self) -> None:
+        """The option stands in place of the setting; one is no parent."""
+        self.assertEqual(self.options().workers, 1)
+        self.assertEqual(self.options("-w", "3").workers, 3)
+        self.assertEqual(self.options("-s", "WORKERS=3").workers, 3)
+        self.assertEqual(self.options("-w", "2", "-s", "WORKERS=3").workers, 2)
+        self.assertEqual(self.options("-w", "auto").workers, count_workers("auto"))
+
+    def test_auto(self) -> None:
+        self.patch(os, "sched_getaffinity", lambda pid: {0, 2, 5})
+        self.assertEqual(count_workers("auto"), 3)
