@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mojo.cluster.channel import MojoChannel
-from mojo.cluster.peers import Peers
+from mojo.cluster.peers import Peers, Standing
 from mojo.cluster.presence_wire import in_parts
 from mojo.errors import PacketError
 from mojo.sessions.revocations import KINDS, Mark
@@ -51,10 +51,13 @@ class SiblingMarks:
     """
     What another server knows that was there before.
 
+    All are asked who knows, and the first that answers is asked for what: one that was known to be
+    there may be dead by now.
+
     Args:
-        channel: what it is asked by.
+        channel: what they are asked by.
         clock: for the time limit.
-        peers: which of the others answers whom.
+        peers: tells whether this server was there before; who was not knows once it was told.
         marks: gives what is known here, for those who ask.
     """
 
@@ -73,6 +76,10 @@ class SiblingMarks:
         self._parts: list[Mark] = []
         self._answer: Deferred[None] = Deferred()
         self._late: IDelayedCall | None = None
+        self._is_chosen = False
+        self._was_told = False
+        channel.takers["knows?"] = self._take_call
+        channel.takers["knows"] = self._take_offer
         channel.takers["marks?"] = self._take_question
         channel.takers["marks"] = self._take_part
 
@@ -85,7 +92,8 @@ class SiblingMarks:
         self._parts = []
         answer = self._answer = Deferred()
         self._late = self._clock.callLater(SIBLING_SECONDS, answer.callback, None)
-        self._channel.tell("marks?", [self._question], waits=False)
+        self._is_chosen = False
+        self._channel.tell("knows?", [self._question], waits=False)
         await answer
         return self._parts
 
@@ -96,29 +104,49 @@ class SiblingMarks:
         """Wait for nobody."""
         self._end()
 
+    def _waits_for(self, question: Any) -> bool:
+        """Tell whether an answer is awaited, and wait for the next one too."""
+        if question != self._question or self._late is None or not self._late.active():
+            return False
+        self._late.reset(SIBLING_SECONDS)
+        return True
+
     def _end(self) -> None:
         if self._late is not None and self._late.active():
             self._late.cancel()
             self._answer.callback(None)
 
+    def _take_call(self, uid: str, args: list[Any]) -> None:
+        question = _number(args)
+        if self._was_told or self._peers.standing is Standing.HERE:
+            self._channel.tell("knows", [question], to=uid, waits=False)
+
+    def _take_offer(self, uid: str, args: list[Any]) -> None:
+        if self._waits_for(_number(args)) and not self._is_chosen:
+            self._is_chosen = True
+            self._channel.tell("marks?", [self._question], to=uid, waits=False)
+
     def _take_question(self, uid: str, args: list[Any]) -> None:
-        if len(args) != 1 or not isinstance(args[0], int):
-            raise PacketError("a question has a number")
-        if self._peers.is_ours_to_answer(uid):
-            parts = list(in_parts(map(list, self._marks())))
-            for number, part in enumerate(parts, 1):
-                told = [args[0], number == len(parts), part]
-                self._channel.tell("marks", told, to=uid)
+        question = _number(args)
+        parts = list(in_parts(map(list, self._marks())))
+        for number, part in enumerate(parts, 1):
+            self._channel.tell("marks", [question, number == len(parts), part], to=uid)
 
     def _take_part(self, uid: str, args: list[Any]) -> None:
         if len(args) != 3 or not isinstance(args[2], list):
             raise PacketError("an answer has marks")
         marks = [read_mark(item) for item in args[2]]
-        if args[0] == self._question and self._late is not None and self._late.active():
-            self._late.reset(SIBLING_SECONDS)
+        if self._waits_for(args[0]):
             self._parts += marks
             if args[1] is True:
+                self._was_told = True
                 self._end()
+
+
+def _number(args: list[Any]) -> int:
+    if len(args) != 1 or not isinstance(args[0], int):
+        raise PacketError("a question has a number")
+    return args[0]
 
 
 def read_mark(item: Any) -> Mark:

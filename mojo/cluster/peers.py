@@ -13,7 +13,7 @@ who, without asking each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -93,8 +93,8 @@ class Watcher(Protocol):
     def peer_says(self, uid: str, version: int) -> None:
         """It tells its `version`."""
 
-    def peer_left(self, uid: str, *, said_so: bool) -> None:
-        """It is gone: it has said so, or is not heard of any more."""
+    def peer_left(self, uid: str, *, silent_since: float | None) -> None:
+        """It is gone: it has said so, or is not heard of any more since then."""
 
     def learning(self) -> None:
         """We do not know the others yet."""
@@ -119,7 +119,7 @@ class Peers:
 
     Attributes:
         standing: how much there is of this server.
-        connected: called when there is a bus, at first and again.
+        connected: called when there is a bus, at first and again, and when the others are known.
     """
 
     def __init__(
@@ -183,27 +183,12 @@ class Peers:
             nodes: the servers at which something of it has changed: where nobody stays each
                 keeps what is its own.
         """
-        standings = self._standings()
-        stay = [uid for uid, standing in standings.items() if standing is Standing.HERE]
-        return self._is_keeper(key, stay or [uid for uid in nodes if uid in standings] or standings)
-
-    def is_ours_to_answer(self, asker: str) -> bool:
-        """Tell whether it is this server, of those who stay, that answers a question to all."""
-        stay = [
-            uid
-            for uid, standing in self._standings().items()
-            if standing is Standing.HERE and uid != asker
-        ]
-        return self._server.uid in stay and self._is_keeper(asker, stay)
-
-    def _standings(self) -> dict[str, Standing]:
         standings = {uid: peer.standing for uid, peer in self._peers.items()}
         standings[self._server.uid] = self.standing
-        return standings
-
-    def _is_keeper(self, key: str, uids: Iterable[str]) -> bool:
+        stay = [uid for uid, standing in standings.items() if standing is Standing.HERE]
+        keepers = stay or [uid for uid in nodes if uid in standings] or standings
         return self._server.uid == max(
-            uids, key=lambda uid: blake2b(f"{uid} {key}".encode()).digest()
+            keepers, key=lambda uid: blake2b(f"{uid} {key}".encode()).digest()
         )
 
     def start(self) -> None:
@@ -279,6 +264,7 @@ class Peers:
                 if self._is_up:
                     self._beat()
             self._watcher.learnt(from_others=Standing.HERE in standings)
+            self.connected()
 
     def _excuse(self, seconds: float) -> None:
         """Do not count some time against anybody."""
@@ -297,15 +283,15 @@ class Peers:
                     name=peer.name,
                     seconds=now - peer.heard,
                 )
-                self._drop(uid, said_so=False)
+                self._drop(uid, silent_since=peer.heard)
             elif now - peer.heard > most:
                 is_unsure = True
         return is_unsure
 
-    def _drop(self, uid: str, *, said_so: bool) -> None:
+    def _drop(self, uid: str, *, silent_since: float | None) -> None:
         # First: who keeps what is another one's by now.
         del self._peers[uid]
-        self._watcher.peer_left(uid, said_so=said_so)
+        self._watcher.peer_left(uid, silent_since=silent_since)
 
     def _beat(self, *, asks: bool = False, to: str | None = None) -> None:
         if to is None:
@@ -345,7 +331,7 @@ class Peers:
         peer = self._peers.get(uid)
         if peer is not None:
             _log.info("cluster: {name} has gone", name=peer.name)
-            self._drop(uid, said_so=True)
+            self._drop(uid, silent_since=None)
 
 
 def _read_beat(args: list[Any], now: float) -> tuple[Peer, int, bool]:

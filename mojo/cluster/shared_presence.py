@@ -41,10 +41,12 @@ class Online(Protocol):
     Tells the hooks of users.
 
     Attributes:
+        tells: called with each user whose hooks are told here, and whether that is online.
         is_ours: tells whether this node tells those of a user, who has come to some nodes or
             gone from them.
     """
 
+    tells: Callable[[str, bool], object]
     is_ours: Callable[[str, Collection[str]], bool]
 
     def wait_for_others(self) -> None:
@@ -52,6 +54,12 @@ class Online(Protocol):
 
     def decide(self, *, were_told: bool) -> None:
         """Tell what is due by now."""
+
+    def take_over(self, since: float) -> None:
+        """Tell what one that is dead may not have told since then."""
+
+    def told_elsewhere(self, user_id: str, *, is_online: bool) -> None:
+        """Note that another node has told the hooks of a user."""
 
 
 class _Learning:
@@ -127,6 +135,10 @@ class SharedPresence:
         board.roster.node = uid
         board.share = self._share
         channel.takers["presence"] = self._take_changes
+        # Whose hooks were told in this turn.
+        self._told: list[list[Any]] = []
+        online.tells = self._tells
+        channel.takers["told"] = self._take_told
         channel.takers["ask"] = self._take_question
         channel.takers["entries"] = self._take_part
 
@@ -152,6 +164,9 @@ class SharedPresence:
             self._stop_teaching(uid)
         for call in self._gone.values():
             call.cancel()
+        if self._told:
+            self._telling.cancel()
+            self._tell_told()
         self._gone.clear()
         self._known.clear()
         self._learning.clear()
@@ -180,20 +195,23 @@ class SharedPresence:
         if learning is None or learning.until <= self._clock.seconds():
             self._ask(uid)
 
-    def peer_left(self, uid: str, *, said_so: bool) -> None:
+    def peer_left(self, uid: str, *, silent_since: float | None) -> None:
         """
         Let another server's entries go with it.
 
         Where it has said so its clients were sent elsewhere: they have the time in which to come
-        back.  When it is found dead that time is long over.
+        back.  When it is found dead that time is long over, and others tell the hooks what it
+        may not have told.
         """
         self._known.pop(uid, None)
         self._learning.pop(uid, None)
         self._stop_teaching(uid)
-        if said_so and self._waits and self._board.grace:
+        if silent_since is None and self._waits and self._board.grace:
             self._gone[uid] = self._clock.callLater(self._board.grace, self._bury, uid)
         else:
             self._board.roster.remove_node(uid)
+        if silent_since is not None:
+            self._online.take_over(silent_since)
 
     def learning(self) -> None:
         """The hooks are told nothing yet; see `Watcher`."""
@@ -223,6 +241,28 @@ class SharedPresence:
                 put = [item for item in part if len(item) == 5]
                 gone = [item for item in part if len(item) == 4]
                 self._channel.tell("presence", [self.version, put, gone], waits=False)
+
+    def _tells(self, user_id: str, is_online: bool) -> None:
+        """Tell the others, in case that we die, that the hooks were told."""
+        if not self._known:
+            return
+        if not self._told:
+            self._telling = self._clock.callLater(0, self._tell_told)
+        self._told.append([user_id, is_online])
+
+    def _tell_told(self) -> None:
+        told, self._told = self._told, []
+        for part in in_parts(told):
+            self._channel.tell("told", part, waits=False)
+
+    def _take_told(self, uid: str, args: list[Any]) -> None:
+        for item in args:
+            if not isinstance(item, list) or len(item) != 2 or not isinstance(item[0], str):
+                raise PacketError("what was told is of a user")
+        # It follows on a change, which may wait here for the end of the turn.
+        self._board.flush()
+        for item in args:
+            self._online.told_elsewhere(item[0], is_online=item[1] is True)
 
     def _take_question(self, uid: str, args: list[Any]) -> None:
         """Tell a server all that we have."""

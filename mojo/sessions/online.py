@@ -31,6 +31,9 @@ _log = Logger()
 
 #: Users of whom is known when they were here last, unless a setting says else.
 MAX_LAST_SEEN = 100_000
+#: Users of whom is remembered that another node is to tell, in case it turns out to be dead; and
+#: seconds in which it does so, if it is not.
+MAX_LEFT, LEFT_SECONDS = 10_000, 1.0
 # Seconds between two looks at whether the hooks are over.
 _INTERVAL = 0.02
 
@@ -66,6 +69,7 @@ class OnlineUsers:
         most: most users who are not online, of whom is known when they were.
         hooks: called with the id of a user who has come, and of one who has gone; either
             may be ``None``, and may be async.
+        tells: called with each user of whom the hooks are told here, and whether that is online.
         is_ours: tells whether it is this node that tells the hooks of a user, who has come to
             some nodes or gone from them.
     """
@@ -76,6 +80,7 @@ class OnlineUsers:
         self.now: Callable[[], float] = board.clock.seconds
         self.most = MAX_LAST_SEEN
         self.hooks: tuple[Hook | None, Hook | None] = (None, None)
+        self.tells: Callable[[str, bool], object] = lambda user_id, is_online: None
         self.is_ours: Callable[[str, Collection[str]], bool] = lambda user_id, nodes: True
         self._board = board
         self._roster = board.roster
@@ -91,6 +96,9 @@ class OnlineUsers:
         self._busy: set[str] = set()
         # Of whom it is not known what they were told, while that is so.
         self._undecided: set[str] | None = None
+        # What was left to other nodes, that have not said that they told it: of each user when
+        # that was, and what was told before.
+        self._left: dict[str, list[tuple[float, bool]]] = {}
         board.users_changed = self._changed
 
     # -- from any thread --------------------------------------------------------
@@ -174,6 +182,7 @@ class OnlineUsers:
         self._entries.clear()
         self._away.clear()
         self._told.clear()
+        self._left.clear()
 
     # -- from the cluster ---------------------------------------------------------
 
@@ -195,6 +204,31 @@ class OnlineUsers:
                 self._note_told(user_id)
             else:
                 self._judge(user_id, (self._roster.node,))
+
+    def take_over(self, since: float) -> None:
+        """
+        Tell the hooks what a node that is dead may not have told.
+
+        Args:
+            since: when it was heard of last, by the clock.
+        """
+        for user_id, left in list(self._left.items()):
+            due = [was_told for at, was_told in left if at >= since - LEFT_SECONDS]
+            # Who is ours by now and was left to another one was left to the dead one.
+            if due and self.is_ours(user_id, ()):
+                del self._left[user_id]
+                (self._told.add if due[0] else self._told.discard)(user_id)
+                self._tell(user_id)
+
+    def told_elsewhere(self, user_id: str, *, is_online: bool) -> None:
+        """Note that another node has told the hooks of a user."""
+        left = self._left.get(user_id, [])
+        for number, (_, was_told) in enumerate(left, 1):
+            if was_told != is_online:
+                del left[:number]
+                break
+        if not left:
+            self._left.pop(user_id, None)
 
     # -- within -----------------------------------------------------------------
 
@@ -247,7 +281,14 @@ class OnlineUsers:
         if self.is_ours(user_id, nodes):
             self._tell(user_id)
         elif user_id not in self._busy:
-            self._note_told(user_id)
+            was_told = user_id in self._told
+            if was_told != (user_id in self):
+                left = self._left.setdefault(user_id, [])
+                left.append((self._board.clock.seconds(), was_told))
+                del left[:-2]
+                if len(self._left) > MAX_LEFT:
+                    del self._left[next(iter(self._left))]
+                self._note_told(user_id)
 
     def _note_told(self, user_id: str) -> None:
         if user_id in self:
@@ -261,6 +302,7 @@ class OnlineUsers:
         if user_id in self._busy or is_online == (user_id in self._told):
             return
         self._note_told(user_id)
+        self.tells(user_id, is_online)
         hook = self.hooks[0 if is_online else 1]
         if hook is not None:
             self._busy.add(user_id)

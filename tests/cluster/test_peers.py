@@ -28,8 +28,8 @@ class Watcher:
     def peer_says(self, uid, version) -> None:
         self.seen.append(("says", uid, version))
 
-    def peer_left(self, uid, *, said_so) -> None:
-        self.seen.append(("left", uid, said_so))
+    def peer_left(self, uid, *, silent_since) -> None:
+        self.seen.append(("left", uid, silent_since is None))
 
     def learning(self) -> None:
         self.seen.append(("learning",))

@@ -140,6 +140,24 @@ class EndTests(ClusterTestCase):
         self.assertEqual(self.news(), [("went", "ada")])
         self.assertEqual(self.online(), [{"bob"}])
 
+    def test_before_it_is_found_dead(self) -> None:
+        """Who comes or goes while a dead server has not been missed is told of afterwards, once."""
+        tabs = {number: self.tab(self.two, f"user{number}") for number in range(20)}
+        self.assertEqual(len(self.news()), 20)
+        self.one.kill()
+        for number in range(10):
+            tabs[number].disconnect()
+        for number in range(20, 30):
+            self.tab(self.two, f"user{number}")
+        self.tab(self.two, "moment").disconnect()
+        before = self.news()
+        self.assertTrue(4 < len(before) < 20, before)
+        self.cluster.advance(16)
+        told = [("went", f"user{number}") for number in range(10)]
+        told += [("came", f"user{number}") for number in range(20, 30)]
+        both = [one for one in [*before, *self.news()] if one[1] != "moment"]
+        self.assertEqual(sorted(both), sorted(told))
+
     def test_client_of_a_dead_server(self) -> None:
         """Who goes to another one before the first is found dead was never away."""
         self.tab(self.one)

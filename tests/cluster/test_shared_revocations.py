@@ -198,7 +198,50 @@ class SiblingTests(SynchronousTestCase):
         self.start()
         self.cluster.advance(0.2)
         acts = [json.loads(data)["act"] for _, data in self.cluster.exchange.published]
-        self.assertEqual((acts.count("marks?"), acts.count("marks")), (1, 1))
+        self.assertEqual([acts.count(act) for act in ("knows", "marks?", "marks")], [2, 1, 1])
+
+    def test_just_told(self) -> None:
+        """Who was told itself a moment ago knows, and passes it on when it is alone."""
+        self.one.service.revoke(user_id="ada")
+        self.cluster.advance(1)
+        three = self.start()
+        self.cluster.advance(0.1)
+        for node in (self.one, self.two):
+            node.kill()
+        four = self.start()
+        self.cluster.advance(0.1)
+        for node in (three, four):
+            self.assertEqual(len(list(node.service.cookies.revocations.marks())), 1)
+
+    def test_looks_again(self) -> None:
+        """Whose question was lost asks once more when it knows the others."""
+        self.one.service.revoke(user_id="ada")
+        self.cluster.advance(1)
+        for node in (self.one, self.two):
+            node.bus.loses = lambda channel, data: b'"knows?"' in data
+        three = self.start()
+        self.cluster.advance(0.5)
+        self.assertEqual(list(three.service.cookies.revocations.marks()), [])
+        for node in (self.one, self.two):
+            node.bus.loses = lambda channel, data: False
+        self.cluster.advance(1.5)
+        self.assertEqual(len(list(three.service.cookies.revocations.marks())), 1)
+
+    def test_dead(self) -> None:
+        """One that is dead, and was not missed yet, is not waited for."""
+        self.one.service.revoke(user_id="ada")
+        self.cluster.advance(1)
+        for dead in (self.one, self.two):
+            three = self.start()
+            self.cluster.advance(3)
+            dead.kill()
+            four = self.start()
+            known = four.service.cluster.know()
+            self.cluster.turn()
+            self.successResultOf(known)
+            self.assertEqual(len(list(four.service.cookies.revocations.marks())), 1)
+            three.kill()
+            self.cluster.advance(20)
 
     def test_away(self) -> None:
         """Who was cut off learns what was revoked meanwhile, and live logins end."""
@@ -243,7 +286,8 @@ class SiblingTests(SynchronousTestCase):
         """What is no mark is counted, and an answer to no question is not heard."""
         stats = self.two.service.cluster.stats
         bad = [
-            ("marks?", []), ("marks?", ["x"]), ("marks", []), ("marks", [1, True, 1]),
+            ("knows?", []), ("knows", ["x"]), ("marks?", []), ("marks?", ["x"]),
+            ("marks", []), ("marks", [1, True, 1]),
             ("marks", [1, True, [1]]), ("marks", [1, True, [["user", "ada", "1", ""]]]),
             ("marks", [1, True, [["all", "ada", 1, ""]]]),
             ("marks", [1, True, [["user", None, 1, ""]]]),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
+from signal import SIGKILL
 
 from twisted.trial.unittest import TestCase
 
@@ -16,15 +19,18 @@ class NodesTestCase(TestCase):
     skip = NO_NODE or NO_REDIS
     timeout = 120
     adapter = "pubsub"
+    arguments: tuple[str, ...] = ()
+    names: tuple[str, ...] = ("one", "two", "three")
 
     async def setUp(self) -> None:
-        self.redis = RedisServer()
-        await self.redis.start()
-        self.addCleanup(self.redis.clean)
+        if not self.arguments:
+            self.redis = RedisServer()
+            await self.redis.start()
+            self.addCleanup(self.redis.clean)
         self.folder = Path(self.mktemp()).absolute()
         self.processes: list[Process] = []
         self.addCleanup(self.stop_all)
-        self.bases = [await self.start_one(name) for name in ("one", "two", "three")]
+        self.bases = [await self.start_one(name) for name in self.names]
         for process in self.processes:
             await process.wait_for("(?s)(cluster: [^ ]+ is there.*){2}")
 
@@ -34,8 +40,7 @@ class NodesTestCase(TestCase):
         process, base = await start_server(
             folder,
             PROJECT,
-            "--redis",
-            f"{self.redis.url}?adapter={self.adapter}",
+            *(self.arguments or ("--redis", f"{self.redis.url}?adapter={self.adapter}")),
             "--settings",
             "PRESENCE_GRACE=2",
             "--settings",
@@ -113,6 +118,29 @@ class RevokedTests(NodesTestCase):
         self.assertEqual(await self.key_of(base, good), "ada")
         self.assertEqual(await self.key_of(base, bad), "guest:")
         await self.processes[-1].wait_for("1 revocations were learnt")
+
+
+class WorkersTests(NodesTestCase):
+    """One server of two workers, without Redis."""
+
+    arguments = ("--workers", "2")
+    names = ("one",)
+    skip = NO_NODE
+
+    async def test_workers_started_later(self) -> None:
+        """A worker that takes a dead one's place learns from the other what is revoked."""
+        client = self.scenario("copied")
+        await self.succeed(client)
+        bad = (await client.wait_for(r"BAD (.*)\.")).group(1)
+        (server,) = self.processes
+        for number, worker in enumerate(
+            re.findall(r"cluster: [^ ]+:(\d+) is there", server.output)
+        ):
+            os.kill(int(worker), SIGKILL)
+            await server.wait_for(f"(?s)(1 revocations were learnt.*){{{number + 1}}}")
+        await server.wait_for("(?s)(is there.*){4}")
+        for _ in range(3):
+            self.assertEqual(await self.key_of(self.bases[0], bad), "guest:")
 
 
 class StreamEndTests(EndTests):
