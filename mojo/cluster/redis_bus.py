@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from mojo.cluster import streams_wire
 from mojo.cluster.bus import Entry, Follower, Listener
 from mojo.cluster.kept_stream import KeptStream
 from mojo.cluster.outbox import Command, Outbox
@@ -35,8 +36,6 @@ from mojo.redis.sentinel import finder_of
 
 _log = Logger()
 
-#: How many entries a stream has, roughly: older ones go.
-MAX_LENGTH = 10_000
 #: Seconds between two looks at whether we are heard and hear.
 CHECK_SECONDS = 5.0
 
@@ -165,11 +164,8 @@ class RedisBus:
 
     def append(self, entry: Entry, *, waits: bool = True) -> bool:
         """Add an entry to the stream; see `Bus`."""
-        command: list[str | bytes] = [b"XADD", self._stream, "MAXLEN", "~", str(MAX_LENGTH), "*"]
-        for name, value in entry.items():
-            command += (name, value)
         # The last field is the long one.
-        data = command.pop()
+        *command, data = streams_wire.addition(self._stream, entry)
         assert isinstance(data, bytes)
         return self._post(tuple(command), data, waits=waits)
 
@@ -308,7 +304,7 @@ class RedisBus:
 
     def _try(self, command: str | bytes, answered: Callable[[Any], None]) -> None:
         """Send what means nothing: an entry of no namespace, or a message without a byte."""
-        if command == b"XADD":
+        if command == "XADD":
             self._mouth.send("XADD", self._stream, "*", "nsp", "", answered=answered)
         else:
             channel = next((one.probe for one in self._by_pattern.values()), b"")

@@ -82,6 +82,9 @@ _READ_RESPONSES = {number.value: kind for kind, number in _RESPONSES.items()}
 #: What is asked and forgotten: it is published.  A broadcast is, if its clients are to answer.
 _EPHEMERAL = frozenset((Kind.BROADCAST, Kind.REMOTE_FETCH, Kind.SERVER_SIDE_EMIT))
 
+#: How many entries a stream has, roughly: older ones go.
+MAX_LENGTH = 10_000
+
 _OPTS = b'"opts":{'
 
 
@@ -186,6 +189,12 @@ def write_entry(message: Mapping[str, Any], encoder: Encoder | None) -> Entry:
         "type": b"%d" % message["type"],
         "data": data,
     }
+
+
+def addition(stream: bytes, entry: Entry) -> tuple[str | bytes, ...]:
+    """Give the command that adds an entry to a stream; the last field's value comes last."""
+    fields = [part for field in entry.items() for part in field]
+    return ("XADD", stream, "MAXLEN", "~", str(MAX_LENGTH), "*", *fields)
 
 
 def rooms_of(entry: Entry) -> list[str] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mojo.cluster.wire import PREFIX
 from mojo.errors import SettingsError
 from mojo.redis.address import RedisAddress
@@ -12,9 +10,7 @@ from mojo.redis.address import RedisAddress
 ADAPTERS = ("pubsub", "streams")
 
 
-def read_url(
-    url: str, setting: str, adapters: Sequence[str] = ADAPTERS
-) -> tuple[RedisAddress, str, str]:
+def read_url(url: str, setting: str) -> tuple[RedisAddress, str, str]:
     """
     Give the address, the prefix of the channels, and the format.
 
@@ -22,13 +18,12 @@ def read_url(
         url: where the Redis is.  Its query may have ``adapter``, which is the format, ``pubsub``
             unless it is ``streams``, and ``prefix``, what the channels of this cluster begin with.
         setting: what names it, for the error.
-        adapters: the formats that can be had.
     Raises:
         SettingsError: it is no URL of a Redis, or asks for another format.
     """
     address = RedisAddress(url, setting, ("adapter", "prefix"))
     adapter = address.options.get("adapter", "pubsub")
-    if adapter not in adapters:
-        known = " and ".join(map(repr, adapters))
+    if adapter not in ADAPTERS:
+        known = " and ".join(map(repr, ADAPTERS))
         raise SettingsError([f"{setting} has adapter={adapter!r}; known are {known}"])
     return address, address.options.get("prefix", PREFIX), adapter

@@ -2,8 +2,8 @@
 Sending to a cluster's clients from what is no server: a cron job, a Celery task, a Django view.
 
 `Emitter` blocks until Redis has the message, and needs no reactor; `TwistedEmitter` gives
-Deferreds.  Both have the same words.  What they publish is what ``@socket.io/redis-emitter``
-does, so Node's servers understand it too.
+Deferreds.  Both have the same words.  What they tell Redis is what ``@socket.io/redis-emitter`` or
+``@socket.io/redis-streams-emitter`` does, so Node's servers understand it too.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from mojo.cluster.url import read_url
+from mojo.emitter.formats import Command, format_of
 from mojo.emitter.operator import EmitterOperator
 from mojo.errors import RedisUnavailable
 from mojo.redis.blocking import BlockingConnection
@@ -12,7 +13,7 @@ from mojo.redis.resp import RespError
 from mojo.socketio.encoders import Encoder
 
 
-class Emitter(EmitterOperator[int]):
+class Emitter(EmitterOperator[int | None]):
     """
     Sends to the clients of a cluster; see `EmitterOperator`.
 
@@ -28,9 +29,9 @@ class Emitter(EmitterOperator[int]):
     """
 
     def __init__(self, url: str, *, encoder: Encoder | None = None, timeout: float = 5.0) -> None:
-        address, prefix, _ = read_url(url, "the emitter's URL", ("pubsub",))
+        address, prefix, adapter = read_url(url, "the emitter's URL")
         self._connection = BlockingConnection(address, timeout)
-        super().__init__(self._send, prefix, encoder)
+        super().__init__(self._send, format_of(adapter, prefix, encoder))
 
     def __enter__(self) -> Emitter:
         return self
@@ -47,8 +48,8 @@ class Emitter(EmitterOperator[int]):
         """Let the connection go; it is made again if the emitter is used again."""
         self._connection.close()
 
-    def _send(self, channel: bytes, data: bytes) -> int:
-        reply = self._connection.ask("PUBLISH", channel, data)
-        if isinstance(reply, RespError) or not isinstance(reply, int):
+    def _send(self, command: Command) -> int | None:
+        reply = self._connection.ask(*command)
+        if isinstance(reply, RespError):
             raise RedisUnavailable(f"{self._connection.address}: {reply}")
-        return reply
+        return reply if isinstance(reply, int) else None

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 
 from mojo.cluster.url import read_url
+from mojo.emitter.formats import Command, format_of
 from mojo.emitter.operator import EmitterOperator
 from mojo.errors import RedisUnavailable
 from mojo.redis.connection import RedisConnection
@@ -19,13 +20,13 @@ from mojo.socketio.encoders import Encoder
 
 #: The most that waits for a connection.
 MAX_WAITING = 1000
-# Redis answers a PUBLISH with a number.
+# Redis answers with a number, or the id of an entry.
 _MAX_REPLY = 65_536
 
-_Result = Deferred[int]
+_Result = Deferred[int | None]
 
 
-class TwistedEmitter(EmitterOperator[Deferred[int]]):
+class TwistedEmitter(EmitterOperator[Deferred[int | None]]):
     """
     Sends to the clients of a cluster; see `EmitterOperator`.  Its words give Deferreds.
 
@@ -43,11 +44,11 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
     def __init__(
         self, url: str, reactor: Any, *, encoder: Encoder | None = None, timeout: float = 5.0
     ) -> None:
-        self._address, prefix, _ = read_url(url, "the emitter's URL", ("pubsub",))
+        self._address, prefix, adapter = read_url(url, "the emitter's URL")
         self._reactor = reactor
         self._timeout = timeout
         self._is_started = False
-        self._waiting: deque[tuple[bytes, bytes, _Result]] = deque()
+        self._waiting: deque[tuple[Command, _Result]] = deque()
         self._asked: dict[_Result, IDelayedCall] = {}
         self._why = "not connected"
         self._connection = RedisConnection(
@@ -58,7 +59,7 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
             max_message=_MAX_REPLY,
             random=random,
         )
-        super().__init__(self._send, prefix, encoder)
+        super().__init__(self._send, format_of(adapter, prefix, encoder))
 
     def close(self) -> Deferred[None]:
         """Let the connection go, when what was sent has left."""
@@ -67,7 +68,7 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
         self._give_up("closed")
         return gone
 
-    def _send(self, channel: bytes, data: bytes) -> _Result:
+    def _send(self, command: Command) -> _Result:
         if len(self._waiting) >= MAX_WAITING:
             return fail(RedisUnavailable(f"{self._address}: {MAX_WAITING} messages wait already"))
         if not self._is_started:
@@ -76,19 +77,19 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
         result: _Result = Deferred()
         self._asked[result] = self._reactor.callLater(self._timeout, self._late, result)
         if self._connection.is_up:
-            self._publish_now(channel, data, result)
+            self._publish_now(command, result)
         else:
-            self._waiting.append((channel, data, result))
+            self._waiting.append((command, result))
         return result
 
-    def _publish_now(self, channel: bytes, data: bytes, result: _Result) -> None:
+    def _publish_now(self, command: Command, result: _Result) -> None:
         def answered(reply: Any) -> None:
             if isinstance(reply, RespError):
                 self._settle(result, RedisUnavailable(f"{self._address}: {reply}"))
             else:
-                self._settle(result, reply)
+                self._settle(result, reply if isinstance(reply, int) else None)
 
-        self._connection.send("PUBLISH", channel, data, answered=answered)
+        self._connection.send(*command, answered=answered)
 
     def _settle(self, result: _Result, value: Any) -> None:
         timer = self._asked.pop(result, None)
@@ -98,7 +99,7 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
             (result.errback if isinstance(value, Exception) else result.callback)(value)
 
     def _late(self, result: _Result) -> None:
-        self._waiting = deque(entry for entry in self._waiting if entry[2] is not result)
+        self._waiting = deque(entry for entry in self._waiting if entry[1] is not result)
         self._settle(result, RedisUnavailable(f"{self._address}: {self._why}"))
 
     def _give_up(self, why: str) -> None:
@@ -112,14 +113,14 @@ class TwistedEmitter(EmitterOperator[Deferred[int]]):
         """Send what has waited."""
         self._why = "no answer"
         waiting, self._waiting = self._waiting, deque()
-        for channel, data, result in waiting:
+        for command, result in waiting:
             if result in self._asked:
-                self._publish_now(channel, data, result)
+                self._publish_now(command, result)
 
     def lost(self, connection: RedisConnection, why: str) -> None:
         """Tell those whose message was under way; those who wait go on waiting."""
         self._why = why
-        waiting = {result for _, _, result in self._waiting}
+        waiting = {result for _, result in self._waiting}
         for result in [result for result in self._asked if result not in waiting]:
             self._settle(result, RedisUnavailable(f"{self._address}: {why}"))
 

@@ -12,17 +12,17 @@ from typing import Any, Generic, TypeVar
 
 from mojo.cluster import wire
 from mojo.cluster.names import write_room
-from mojo.cluster.wire import EMITTER, Channels, Kind
+from mojo.cluster.wire import Kind
+from mojo.emitter.formats import Command, MakeFormat
 from mojo.errors import UnsendableError
 from mojo.socketio.adapter import EVERYONE, Target
-from mojo.socketio.encoders import Encoder
 from mojo.socketio.packet import RESERVED_EVENTS, ROOT
 from mojo.socketio.rooms import Room
 from mojo.users import user_key
 
-#: What publishing gives: how many listeners Redis handed the message to, now or later.
+#: What publishing gives, now or later; see `EmitterOperator.emit`.
 Published = TypeVar("Published")
-Publish = Callable[[bytes, bytes], Published]
+Publish = Callable[[Command], Published]
 
 
 class EmitterOperator(Generic[Published]):
@@ -32,9 +32,8 @@ class EmitterOperator(Generic[Published]):
     An operator is never changed: each word gives a new one.
 
     Args:
-        publish: sends a message to a channel.
-        prefix: what the cluster's channels begin with.
-        encoder: the project's; see `mojo.socketio.encoders`.
+        publish: gives Redis a command.
+        make_format: makes what says how servers of a namespace are told.
         namespace: the namespace's name.
         target: which of its clients.
         flags: how they are sent to.
@@ -43,19 +42,17 @@ class EmitterOperator(Generic[Published]):
     def __init__(
         self,
         publish: Publish[Published],
-        prefix: str,
-        encoder: Encoder | None,
+        make_format: MakeFormat,
         namespace: str = ROOT,
         target: Target = EVERYONE,
         flags: dict[str, Any] | None = None,
     ) -> None:
         self._publish = publish
-        self._prefix = prefix
-        self._encoder = encoder
+        self._make_format = make_format
+        self._format = make_format(namespace)
         self._namespace = namespace
         self._target = target
         self._flags = flags or {}
-        self._names = Channels(prefix, namespace, EMITTER)
 
     def __repr__(self) -> str:
         # Not the rooms: those of visitors have their ids for names.
@@ -66,7 +63,7 @@ class EmitterOperator(Generic[Published]):
     def of(self, namespace: str) -> EmitterOperator[Published]:
         """Everyone in a namespace: ``"/ChatSocket"``; a slash that is missing is put before it."""
         name = namespace if namespace.startswith("/") else f"/{namespace}"
-        return EmitterOperator(self._publish, self._prefix, self._encoder, name)
+        return EmitterOperator(self._publish, self._make_format, name)
 
     def app(self, name: str) -> EmitterOperator[Published]:
         """Everyone in an app: ``"Chat"``."""
@@ -118,7 +115,8 @@ class EmitterOperator(Generic[Published]):
             name: the event's name.
             args: anything that JSON has, and bytes at any depth.
         Returns:
-            How many servers heard of it, whether they have such clients or not.
+            How many servers heard of it, whether they have such clients or not; ``None`` by a
+            stream, which those read, too, who are away now.
         Raises:
             UnsendableError: the name is reserved, or an argument cannot be sent.
             RedisUnavailable: it was not sent, or it is not known whether it was.
@@ -129,8 +127,7 @@ class EmitterOperator(Generic[Published]):
             raise UnsendableError(f"event {name!r} is reserved: clients close on it")
         opts = wire.write_opts(self._target, **self._flags)
         packet = wire.write_packet(self._namespace, name, args)
-        data = wire.pack_message([EMITTER, packet, opts], self._encoder)
-        return self._publish(self._names.of_target(opts), data)
+        return self._publish(self._format.broadcast(packet, opts))
 
     def send(self, *args: Any) -> Published:
         """Send all of them the event that ``socket.on("message")`` hears."""
@@ -150,14 +147,14 @@ class EmitterOperator(Generic[Published]):
 
     def server_side_emit(self, name: str, *args: Any) -> Published:
         """Send an event to the servers themselves; see `NamespaceOperator.on_server`."""
-        request = {"uid": EMITTER, "type": Kind.SERVER_SIDE_EMIT.value, "data": [name, *args]}
-        return self._publish(self._names.request, wire.dump_message(request, self._encoder))
+        fields = {"data": [name, *args]}
+        return self._publish(self._format.request(Kind.SERVER_SIDE_EMIT, fields))
 
     # -- within ---------------------------------------------------------------
 
     def _ask(self, kind: Kind, **fields: Any) -> Published:
-        request = {"type": kind.value, "opts": wire.write_opts(self._target), **fields}
-        return self._publish(self._names.request, wire.dump_message(request))
+        opts = wire.write_opts(self._target)
+        return self._publish(self._format.request(kind, {"opts": opts, **fields}))
 
     def _choose(self, **changes: Any) -> EmitterOperator[Published]:
         return self._copy(replace(self._target, **changes), self._flags)
@@ -166,6 +163,4 @@ class EmitterOperator(Generic[Published]):
         return self._copy(self._target, {**self._flags, **flags})
 
     def _copy(self, target: Target, flags: dict[str, Any]) -> EmitterOperator[Published]:
-        return EmitterOperator(
-            self._publish, self._prefix, self._encoder, self._namespace, target, flags
-        )
+        return EmitterOperator(self._publish, self._make_format, self._namespace, target, flags)

@@ -47,6 +47,13 @@ class Exchange:
         self.published.append((channel, data))
         self._under_way.append((channel, data))
 
+    def run(self, command) -> None:
+        """Do what an emitter tells Redis."""
+        if command[0] == "PUBLISH":
+            self.put(*command[1:])
+        else:
+            self.add(dict(zip(command[6::2], command[7::2], strict=True)))
+
     def add(self, entry) -> None:
         """Put an entry into the stream."""
         self.entries.append((f"{len(self.entries) + 1}-0", entry))

@@ -13,9 +13,13 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.streams import StreamsLine
 from mojo.emitter import Emitter, EmitterOperator, RedisUnavailable, TwistedEmitter, UnsendableError
+from mojo.emitter.formats import format_of
 from mojo.errors import SettingsError
 from mojo.redis.resp import command
+from tests.cluster.failing import FailureTestCase
 from tests.cluster.memory_bus import Exchange, Server, Someone
 from tests.cluster.test_redis_bus import RedisTestCase
 
@@ -23,9 +27,14 @@ from tests.cluster.test_redis_bus import RedisTestCase
 class OperatorTests(SynchronousTestCase):
     """What servers of ours make of it."""
 
+    format = "pubsub"
+    make_line = PubSubLine
+
     def setUp(self) -> None:
         self.exchange = Exchange()
-        self.servers = [Server(self.exchange, name="/ChatSocket") for _ in range(2)]
+        self.servers = [
+            Server(self.exchange, name="/ChatSocket", make_line=self.make_line) for _ in range(2)
+        ]
         self.people = [Someone(f"id{number}") for number in (1, 2, 3)]
         for number, person in enumerate(self.people):
             adapter = self.servers[number % 2].adapter
@@ -35,7 +44,9 @@ class OperatorTests(SynchronousTestCase):
         self.join(1, "room")
         self.join(1, ("user", "7"))
         self.join(2, ("session", "s"))
-        self.emitter = EmitterOperator(self.exchange.put, "socket.io", None).app("Chat")
+        self.emitter = EmitterOperator(
+            self.exchange.run, format_of(self.format, "socket.io", None)
+        ).app("Chat")
 
     def join(self, number, room) -> None:
         self.servers[number % 2].adapter.join(self.people[number], room)
@@ -121,7 +132,8 @@ class OperatorTests(SynchronousTestCase):
         self.assertRaises(UnsendableError, self.emitter.emit, "connect")
         self.assertRaises(UnsendableError, self.emitter.emit, 5)
         self.assertRaises(UnsendableError, self.emitter.emit, "x", object())
-        self.assertRaises(UnsendableError, self.emitter.server_side_emit, "x", b"bytes")
+        if self.format == "pubsub":
+            self.assertRaises(UnsendableError, self.emitter.server_side_emit, "x", b"bytes")
         self.assertRaises(SettingsError, Emitter, "http://:secret@host")
         self.assertEqual(self.exchange.published, [])
 
@@ -132,6 +144,37 @@ class OperatorTests(SynchronousTestCase):
         self.assertEqual(output.stdout, b"False\n")
 
 
+class StreamOperatorTests(OperatorTests):
+    """The same by a stream."""
+
+    format = "streams"
+    make_line = StreamsLine
+
+    def test_bytes(self) -> None:
+        """As ``@socket.io/redis-streams-emitter`` writes them."""
+        self.emitter.to("room").emit("x", 1)
+        self.emitter.disconnect_sockets()
+        self.emitter.server_side_emit("x", 1)
+        head = {"uid": b"emitter", "nsp": b"/ChatSocket"}
+        self.assertEqual(
+            [entry for _, entry in self.exchange.entries],
+            [
+                {
+                    **head,
+                    "type": b"3",
+                    "data": b'{"packet":{"type":2,"data":["x",1],"nsp":"/ChatSocket"},'
+                    b'"opts":{"flags":{},"rooms":["room"],"except":[]}}',
+                },
+                {
+                    **head,
+                    "type": b"6",
+                    "data": b'{"opts":{"flags":{},"rooms":[],"except":[]},"close":false}',
+                },
+                {**head, "type": b"9", "data": b'{"packet":["x",1]}'},
+            ],
+        )
+
+
 class BlockingTests(RedisTestCase):
     """In a thread, as the reactor's is needed for Redis's other end."""
 
@@ -139,7 +182,6 @@ class BlockingTests(RedisTestCase):
         bus, ear = await self.up()
         del bus
         with Emitter(f"{self.redis.url}?prefix=x") as emitter:
-            self.assertEqual(emitter._prefix, "x")
             count = await deferToThread(emitter.of("/a").server_side_emit, "hello")
             self.assertEqual(count, 0)
             count = await deferToThread(emitter.of("").emit, "hello")
@@ -221,6 +263,33 @@ class LoginTests(RedisTestCase):
         self.assertEqual(await deferToThread(emitter.to("room").emit, "x"), 0)
         await self.assertFailure(deferToThread(emitter.server_side_emit, "x"), RedisUnavailable)
         self.assertEqual(await deferToThread(emitter.emit, "x"), 0)
+
+
+class StreamTests(FailureTestCase):
+    """Both by a stream."""
+
+    stream = "shop"
+
+    async def test_arrives(self) -> None:
+        """How many read it is not known; who is away reads it later."""
+        one = await self.node()
+        url = f"{self.redis.url}?adapter=streams&prefix=shop"
+        with Emitter(url) as emitter:
+            chat = emitter.of(one.name)
+            self.assertIsNone(await deferToThread(chat.emit, "1", b"\x00"))
+            self.assertIsNone(await deferToThread(chat.server_side_emit, "hello", b"\x01"))
+        deferred = TwistedEmitter(url, reactor)
+        self.addCleanup(deferred.close)
+        self.assertIsNone(await deferred.of(one.name).emit("2"))
+        await self.arrive(one, "1", "2")
+        self.assertEqual(one.server_events, [("hello", [b"\x01"])])
+
+    async def test_refused(self) -> None:
+        await self.redis.ask("CONFIG", "SET", "maxmemory", "1")
+        emitter = Emitter(f"{self.redis.url}?adapter=streams")
+        self.addCleanup(emitter.close)
+        error = await self.assertFailure(deferToThread(emitter.emit, "1"), RedisUnavailable)
+        self.assertIn("OOM", str(error))
 
 
 class DeferredTests(RedisTestCase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mojo.cluster import redis_bus
+from mojo.cluster import streams_wire
 from mojo.cluster.redis_bus import RedisBus
 from tests.cluster.test_redis_bus import RedisTestCase
 
@@ -81,7 +81,7 @@ class ReadingTests(StreamTestCase):
     async def test_length(self) -> None:
         """A stream is kept short."""
         bus, got = await self.up()
-        self.patch(redis_bus, "MAX_LENGTH", 100)
+        self.patch(streams_wire, "MAX_LENGTH", 100)
         for number in range(1000):
             bus.append(entry(b"%d" % number))
             if number % 50 == 49:

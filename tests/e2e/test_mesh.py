@@ -71,6 +71,11 @@ class MeshTestCase(TestCase):
         await process.wait_for("cluster: connected")
         return process, base
 
+    @property
+    def url(self) -> str:
+        """The Redis, with the format."""
+        return f"{self.redis.url}?adapter={self.adapter}"
+
     async def stop_all(self) -> None:
         for process in self.processes:
             await process.stop()
@@ -100,9 +105,9 @@ class MeshTestCase(TestCase):
             "    mesh.to('joined').emit('joined')\n"
             "    mesh.emit('last')\n"
         )
-        await self.succeed(start_python("-c", code, self.redis.url))
+        await self.succeed(start_python("-c", code, self.url))
         await client.wait_for("DISCONNECT")
-        emitter = TwistedEmitter(self.redis.url, reactor)
+        emitter = TwistedEmitter(self.url, reactor)
         await emitter.app("Mesh").to("room").disconnect_sockets(close=True)
         await emitter.close()
         await self.succeed(client)
@@ -132,6 +137,9 @@ class Scenarios:
     async def test_servers(self) -> None:
         await self.scenario("servers")
 
+    async def test_python_emitter(self) -> None:
+        await self.emit_from_python()
+
 
 class MeshTests(Scenarios, MeshTestCase):
     async def test_logins(self) -> None:
@@ -140,9 +148,6 @@ class MeshTests(Scenarios, MeshTestCase):
 
     async def test_emitter(self) -> None:
         await self.scenario("emitter", str(self.redis.socket))
-
-    async def test_python_emitter(self) -> None:
-        await self.emit_from_python()
 
 
 class OtherClientTests(MeshTestCase):
