@@ -9,8 +9,8 @@ told otherwise sends them elsewhere, and leaves those who are here alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
@@ -24,8 +24,9 @@ class Health:
 
     def __init__(self) -> None:
         self._parts: dict[str, Callable[[], str | None]] = {}
+        self._spared: set[str] = set()
 
-    def add(self, part: str, trouble: Callable[[], str | None]) -> None:
+    def add(self, part: str, trouble: Callable[[], str | None], *, is_needed: bool = True) -> None:
         """
         Let a part have a say.
 
@@ -34,13 +35,24 @@ class Health:
             trouble: says in a word why no new clients should come, and ``None`` if they
                 may.  It is asked for each request, so it must know and not look; what it
                 says can be read by anybody.
+            is_needed: whether new clients should not come without it; else its trouble is
+                told, and the service is ready all the same.
         """
         self._parts[part] = trouble
+        (self._spared.discard if is_needed else self._spared.add)(part)
 
     @property
     def troubles(self) -> dict[str, str]:
         """What keeps the service from being ready, by part."""
-        found = {part: self._ask(part, trouble) for part, trouble in self._parts.items()}
+        return self._ask_all(self._parts.keys() - self._spared)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What else is not as it should be, by part."""
+        return self._ask_all(self._spared)
+
+    def _ask_all(self, parts: Collection[str]) -> dict[str, str]:
+        found = {part: self._ask(part, self._parts[part]) for part in self._parts if part in parts}
         return {part: trouble for part, trouble in found.items() if trouble is not None}
 
     def _ask(self, part: str, trouble: Callable[[], str | None]) -> str | None:
@@ -58,12 +70,19 @@ class Probe(Resource):
     Args:
         word: what is asked, ``"live"`` or ``"ready"``.
         troubles: gives what is wrong.
+        notes: gives what is not as it should be, though it can be done without.
     """
 
-    def __init__(self, word: str, troubles: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        word: str,
+        troubles: Callable[[], Mapping[str, str]],
+        notes: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         super().__init__()
         self._word = word
         self._troubles = troubles
+        self._notes = notes
 
     def getChild(self, name: bytes, request: Request) -> Resource:
         """Be there with a slash at the end, too."""
@@ -77,7 +96,11 @@ class Probe(Resource):
             request.setResponseCode(503)
         request.setHeader(b"content-type", b"application/json")
         request.setHeader(b"cache-control", b"no-store")
-        answer = {self._word: not troubles, **({"why": dict(troubles)} if troubles else {})}
+        answer: dict[str, Any] = {self._word: not troubles}
+        if troubles:
+            answer["why"] = dict(troubles)
+        if notes := self._notes():
+            answer["notes"] = dict(notes)
         return json.dumps(answer).encode("utf-8") + b"\n"
 
 
@@ -107,7 +130,7 @@ def make_probes(health: Health, health_path: str | None, ready_path: str | None)
     """
     wanted = (
         (health_path, "HEALTH_PATH", Probe("live", dict)),
-        (ready_path, "READY_PATH", Probe("ready", lambda: health.troubles)),
+        (ready_path, "READY_PATH", Probe("ready", lambda: health.troubles, lambda: health.notes)),
     )
     return [
         Place(path.rstrip("/"), setting, probe)

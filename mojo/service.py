@@ -189,6 +189,10 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         )
         self.health = Health()
         self.health.add("service", self._trouble)
+        if self.cluster is not None:
+            self.health.add(
+                "cluster", self.cluster.trouble, is_needed=not settings.ready_without_cluster
+            )
         probes = make_probes(self.health, settings.health_path, settings.ready_path)
         self._log_request = make_access_log(self.proxies, probes)
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)

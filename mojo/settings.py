@@ -209,6 +209,8 @@ class Settings(Checked):
         drain_seconds: seconds over which the clients of a stopping service leave.
         health_path: the URL path where it is said that the service lives; ``None`` for none.
         ready_path: the URL path where it is said whether new clients are welcome, likewise.
+        ready_without_cluster: whether they are while the other servers of the cluster cannot be
+            reached.
         redis: the URL of the Redis through which this server and others are one cluster; see
             `mojo.cluster`.
         workers: how many processes ``twistd mojo`` serves the project by; ``"auto"`` for one
@@ -249,6 +251,7 @@ class Settings(Checked):
     drain_seconds: float = setting(5.0, checks.number("seconds"))
     health_path: str | None = setting(None, checks.optional(checks.path))
     ready_path: str | None = setting(None, checks.optional(checks.path))
+    ready_without_cluster: bool = setting(True, checks.is_a(bool, "True or False"))
     redis: str | None = setting(None, checks.optional(checks.redis_url), shown=False)
     workers: int | str = setting(
         1,

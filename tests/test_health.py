@@ -71,6 +71,30 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.browser.get("/probes/ready").json["why"], {"redis": "unknown"})
         self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
 
+    def test_notes(self) -> None:
+        """What can be done without is told, and the service is ready all the same."""
+        self.service.startService()
+        self.addCleanup(stop_service, self.service)
+        trouble: list[str | None] = ["away"]
+        self.service.health.add("search", lambda: trouble[0], is_needed=False)
+        answer = self.browser.get("/probes/ready")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.json, {"ready": True, "notes": {"search": "away"}})
+        trouble[0] = None
+        self.assertEqual(self.browser.get("/probes/ready").json, {"ready": True})
+
+    def test_cluster(self) -> None:
+        """All servers lose Redis together: that is told, and stops the site only if asked for."""
+        for ready, found in (
+            (True, ({"service": "starting"}, {"cluster": "away"})),
+            (False, ({"service": "starting", "cluster": "away"}, {})),
+        ):
+            service = make_service(redis="redis://localhost", ready_without_cluster=ready)
+            self.assertEqual((service.health.troubles, service.health.notes), found)
+            service.cluster.stats.up = True
+            self.assertEqual(service.health.troubles, {"service": "starting"})
+            self.assertEqual(service.health.notes, {})
+
     def test_ports(self) -> None:
         """A service is not ready before the last of its ports is open."""
         reactor = MemoryReactorClock()

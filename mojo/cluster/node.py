@@ -196,6 +196,10 @@ class ClusterNode(Service):
             return succeed(None)
         return self.peers.leave().addCallback(lambda _: presence.leave())
 
+    def trouble(self) -> str | None:
+        """Say in a word why the others are not reached; ``None`` if they are; see `Health`."""
+        return None if self.stats.up else "away"
+
     def refuse(self, where: str, why: Exception) -> None:
         """Count a message that cannot be read, and log the first of its kind."""
         self.stats.refused += 1
