@@ -151,11 +151,27 @@ class Adopter(_Reactor):
         if port.family == socket.AF_UNIX:
             adopted: IListeningPort = SharedUnixPort(port.number, factory, self._reactor)
             adopted.startListening()
-            os.close(port.number)
-            return adopted
-        adopted = self._reactor.adoptStreamPort(port.number, port.family, factory)
+        else:
+            adopted = self._reactor.adoptStreamPort(port.number, port.family, factory)
         os.close(port.number)  # that was a copy
+        _accept_one_by_one(adopted)
         return adopted
+
+
+def _accept_one_by_one(port: Any) -> None:
+    """
+    Have a port take one connection in each turn of the reactor.
+
+    All processes are woken when somebody comes, and Twisted would have the first of them take a
+    hundred of those who wait.
+    """
+    do_read = port.doRead
+
+    def accept() -> None:
+        port.numberAccepts = 1
+        do_read()
+
+    port.doRead = accept
 
 
 class SharedUnixPort(unix.Port):
@@ -185,7 +201,6 @@ class SharedUnixPort(unix.Port):
         self.connected = True
         self.socket = self._shared
         self.fileno = self.socket.fileno  # type: ignore[method-assign]
-        self.numberAccepts = 1
         self.startReading()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:

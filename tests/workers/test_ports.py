@@ -84,6 +84,18 @@ class TCPTests(PortsTestCase):
         self.assertEqual(await calling, b"one")
         self.assertEqual(worker.addresses, [f"http://127.0.0.1:{self.port}/"])
 
+    async def test_shares(self) -> None:
+        """Of many who come at once no worker takes more than others do."""
+        self.hold("tcp:0:interface=127.0.0.1")
+        callers = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(30)]
+        self.addCleanup(lambda: [caller.close() for caller in callers])
+        self.adopt(b"one")
+        self.adopt(b"two")
+        for _ in range(40):
+            await deferLater(reactor, 0)
+        heard = [caller.recv(3) for caller in callers]
+        self.assertEqual((heard.count(b"one"), heard.count(b"two")), (15, 15))
+
     async def test_exchange(self) -> None:
         """A worker that listens no longer takes nothing from the others."""
         self.hold("tcp:0:interface=127.0.0.1")
