@@ -185,10 +185,16 @@ class Notified(DatagramProtocol):
             await found
 
 
-class SystemdTests(TestCase):
-    """As systemd starts it: with a socket that is open already, and one to write to."""
+class SystemdTestCase(TestCase):
+    """
+    As systemd starts it: with a socket that is open already, and one to write to.
+
+    Attributes:
+        more: more of the command's arguments.
+    """
 
     timeout = 60
+    more: tuple[str, ...] = ()
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="mojo")
@@ -214,13 +220,17 @@ class SystemdTests(TestCase):
         arguments[arguments.index("/srv/myproject")] = str(PROJECT)
         unit = start(
             sys.executable, "-c", code, sys.executable, Path(sys.executable).with_name("twistd"),
-            *arguments,
+            *arguments, *self.more,
             inherited=[self.listening.fileno()],
             PYTHONPATH=str(ROOT), LISTEN_FDS="1", LISTEN_FDNAMES="mojo.socket",
             NOTIFY_SOCKET=str(self.folder / "notify"), WATCHDOG_USEC="400000",
         )  # fmt: skip
         self.addCleanup(unit.stop)
         return unit
+
+
+class Lives:
+    """What a process of systemd's does, alone or with workers."""
 
     async def test_life(self) -> None:
         """Ready when it can be reached, alive until the end, and then stopping."""
@@ -256,6 +266,8 @@ class SystemdTests(TestCase):
         await self.notified.wait_for("READY=1")
         self.assertIn(b'0{"sid":', meanwhile.recv(10_000))
 
+
+class SystemdTests(Lives, SystemdTestCase):
     async def test_units(self) -> None:
         """systemd itself has nothing to say against the documented units."""
         for name in ("mojo.service", "mojo.socket"):

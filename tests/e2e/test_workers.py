@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -18,8 +17,9 @@ from twisted.web.http_headers import Headers
 
 from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server, start_twistd
 from tests.e2e.test_mesh import MESH, Scenarios
-from tests.e2e.test_stopping import Notified, StoppingTestCase
+from tests.e2e.test_stopping import Lives, StoppingTestCase, SystemdTestCase
 
+_STOPPING = "STOPPING=1\nEXTEND_TIMEOUT_USEC=18000000"
 HANDSHAKE = b"/socket.io/?EIO=4&transport=polling"
 _PAGES = """
 import os
@@ -367,12 +367,10 @@ class StartTests(TestCase):
     async def test_daemon(self) -> None:
         """A daemon's workers are its own, and their log is its log."""
         log, pid_file = self.folder / "twistd.log", self.folder / "twistd.pid"
-        command = [sys.executable, "-m", "twisted.scripts.twistd"]
         code = "from twisted.scripts.twistd import run; run()"
-        command = [sys.executable, "-c", code]
         process = start(
-            *command, f"--pidfile={pid_file}", f"--logfile={log}", "mojo", "--project", MESH,
-            "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1",
+            sys.executable, "-c", code, f"--pidfile={pid_file}", f"--logfile={log}",
+            "mojo", "--project", MESH, "--workers", "2", "--listen", "tcp:0:interface=127.0.0.1",
         )  # fmt: skip
         self.assertEqual(await process.ended, 0, process.output)
         pid = int(pid_file.read_text())
@@ -394,17 +392,17 @@ class StartTests(TestCase):
             await deferLater(reactor, 0.02)
         self.assertEqual([one for one in (pid, *map(int, children)) if is_there(one)], [])
 
-    async def test_systemd(self) -> None:
-        """It is told by the parent, when all workers serve, and by nobody else."""
-        folder = Path(tempfile.mkdtemp(prefix="mojo"))
-        self.addCleanup(shutil.rmtree, folder)
-        notified = Notified()
-        port = reactor.listenUNIXDatagram(str(folder / "notify"), notified)
-        self.addCleanup(port.stopListening)
-        process, _ = await start_server(
-            self.folder, MESH, "--workers", "2", NOTIFY_SOCKET=str(folder / "notify")
-        )
-        await notified.wait_for("READY=1")
-        self.assertEqual(process.output.count("is ready after"), 2)
-        self.assertEqual(await process.stop(), -15)
-        self.assertEqual(notified.heard, ["READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=18000000"])
+
+class SystemdTests(Lives, SystemdTestCase):
+    """The same with workers: the parent has systemd's socket, and is who speaks to it."""
+
+    more = ("--workers", "2")
+
+    async def test_ready(self) -> None:
+        """It is told when all workers serve, and by nobody else."""
+        unit = self.run_unit()
+        await self.notified.wait_for("READY=1")
+        self.assertEqual(unit.output.count("is ready after"), 2)
+        await unit.stop()
+        self.assertEqual(self.notified.heard.count("READY=1"), 1)
+        self.assertEqual([text for text in self.notified.heard if "STOPPING" in text], [_STOPPING])
