@@ -167,8 +167,7 @@ class Handover:
     def _adopt(self, sock: socket.socket, protocol: Protocol) -> None:
         with sock:
             sock.setblocking(False)
-            sock.set_inheritable(False)
-            # It makes a descriptor of its own.
+            # It makes a descriptor of its own, which no child process has.
             self._reactor.adoptStreamConnection(sock.fileno(), sock.family, _Only(protocol))
 
 

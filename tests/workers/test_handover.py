@@ -223,6 +223,16 @@ class NobodyTests(WorkersTestCase):
         await client.ask("GET", f"{POLLING}&sid=2.1-abc")
         self.assertEqual((len(third.site.channels), len(self.wrong.site.channels)), (0, 1))
 
+    async def test_answered_once_of_many(self) -> None:
+        """What follows it in the same bytes may go elsewhere."""
+        uri = await self.open(self.wrong)
+        client = await self.connect(self.wrong)
+        unknown = request("GET", f"{POLLING}&sid=0.1-abc")
+        client.transport.write(unknown + request("POST", uri, b"4hello"))
+        self.assert_unknown(await client.response())
+        self.assertEqual((await client.response()).text, "ok")
+        self.assertEqual((await client.ask("GET", uri)).text, "4hello")
+
     async def test_hostile_ids(self) -> None:
         """What a client sends reaches the folder only as the name of a worker."""
         asked: list[str] = []

@@ -84,8 +84,9 @@ class ReceptionTests(WorkersTestCase):
         listener.close()
         self.door = socket.socket(socket.AF_UNIX)
         self.door.connect(str(self.right.place.socket))
+        self.client.setblocking(False)
+        self.door.setblocking(False)
         for sock in (self.client, self.server, self.door):
-            sock.setblocking(False)
             self.addCleanup(sock.close)
 
     def send(self, data: bytes, *given: socket.socket) -> None:

@@ -149,23 +149,30 @@ class TlsTests(RelayTestCase):
 
 
 class PressureTests(RelayTestCase):
-    async def test_nobody_reads(self) -> None:
-        """Neither end is read while the other one does not take what was read."""
-        client = await self.connect_tls()
-        await client.ask("POST", self.uri, b"4hello")
-        (relay,) = self.relays
-        (channel,) = self.right.site.channels
-        for sender, receiver, end in (
-            (client.transport, channel.transport, relay.worker),
-            (channel.transport, client.transport, relay.client),
-        ):
-            receiver.pauseProducing()
-            for _ in range(200):
-                sender.write(b"x" * 100_000)
-                await self.turn()
-            waiting = sum(map(len, end.transport._tempDataBuffer)) + len(end.transport.dataBuffer)
-            self.assertLess(waiting, 1_000_000)
-            sender.abortConnection()
+    """Neither end is read while the other one does not take what was read."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.client = await self.connect_tls()
+        await self.client.ask("POST", self.uri, b"4hello")
+        (self.relay,) = self.relays
+        (self.channel,) = self.right.site.channels
+
+    async def check(self, sender, receiver, end) -> None:
+        receiver.pauseProducing()
+        for _ in range(200):
+            sender.write(b"x" * 100_000)
+            await self.turn()
+        waiting = sum(map(len, end.transport._tempDataBuffer)) + len(end.transport.dataBuffer)
+        self.assertLess(waiting, 1_000_000)
+        sender.abortConnection()
+        receiver.resumeProducing()
+
+    async def test_worker_does_not_read(self) -> None:
+        await self.check(self.client.transport, self.channel.transport, self.relay.worker)
+
+    async def test_client_does_not_read(self) -> None:
+        await self.check(self.channel.transport, self.client.transport, self.relay.client)
 
 
 class TimeTests(RelayTestCase):

@@ -1,5 +1,6 @@
 // One scenario: `node run.mjs <scenario> <address of the server>`.
 
+import * as handover from "./handover.mjs";
 import * as logins from "./logins.mjs";
 import * as mesh from "./mesh.mjs";
 import * as mixed from "./mixed.mjs";
@@ -15,7 +16,7 @@ const [name, base, ...rest] = process.argv.slice(2);
 const [scenario, module = "scenarios"] = name.split(".").reverse();
 try {
   await {
-    logins, mesh, mixed, nodes, presence, proxied, scenarios, slow, visitors, words,
+    handover, logins, mesh, mixed, nodes, presence, proxied, scenarios, slow, visitors, words,
   }[module][scenario](base, ...rest);
 } catch (error) {
   console.error(error);
