@@ -87,6 +87,8 @@ class VisitorMethods(SessionMethods):
         """
         user = self.get_current_user()
         if iscoroutine(user) or isinstance(user, Deferred):
+            if iscoroutine(user):
+                user.close()  # or Python says as well that nobody has awaited it
             raise TypeError(f"{type(self).__qualname__}.get_current_user must not be async")
         return user
 
