@@ -16,7 +16,7 @@ from pathlib import Path
 from mojo.settings import Settings
 
 # Its number, and how many of that number there have been.
-_NAME = re.compile(r"(\d{1,5}\.\d{1,9})-")
+_NAME = re.compile(r"(\d{1,5}\.\d{1,9})-", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,15 @@ class NodeTests(HandoverTestCase):
 
     async def test_reload(self) -> None:
         """Who is exchanged serves its clients, whom others bring, until they have left."""
+        await self.exchange("reload")
+
+    async def test_reload_with_connections(self) -> None:
+        """They come back at once, also by connections that the old worker has."""
+        await self.exchange("reloadAlive")
+
+    async def exchange(self, scenario: str) -> None:
         script = HERE / "js" / "run.mjs"
-        client = start(NODE, script, "handover.reload", self.base)
+        client = start(NODE, script, f"handover.{scenario}", self.base)
         self.addCleanup(client.stop)
         await client.wait_for("ALL HERE")
         os.kill(self.pid, signal.SIGHUP)

@@ -44,7 +44,16 @@ class PlaceTests(SynchronousTestCase):
     def test_owner_is_no_path(self) -> None:
         """What a client sends never names another file."""
         place = Place("0.1", FOLDER)
-        for sid in ("../x-1", "..-1", "/etc/passwd-1", "1.1/../x-1", "1.1\0-x", "1.1", "-x"):
+        for sid in (
+            "../x-1",
+            "..-1",
+            "/etc/passwd-1",
+            "1.1/../x-1",
+            "1.1\0-x",
+            "1.1",
+            "-x",
+            "\u0661.1-x",
+        ):
             self.assertIsNone(place.owner_of(sid), sid)
         self.assertIsNone(place.owner_of("1" * 5000 + ".1-x"))
 

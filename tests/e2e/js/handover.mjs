@@ -68,11 +68,19 @@ export async function single(base) {
 
 // A client of long-polling is let go when its worker is exchanged, and finds another.
 export async function reload(base) {
-  const agent = new http.Agent({ keepAlive: false });
+  await exchanged(base, new http.Agent({ keepAlive: false }), ["polling"]);
+}
+
+// Its connections were handed to that worker, as those of a browser are.
+export async function reloadAlive(base) {
+  await exchanged(base, new http.Agent({ keepAlive: true }), ["polling", "websocket"]);
+}
+
+async function exchanged(base, agent, transports) {
   const clients = [];
   for (let number = 0; number < 8; number++) {
     const socket = open(`${base}/EchoSocket`, {
-      transports: ["polling"], agent, reconnection: true, reconnectionDelay: 50,
+      transports, agent, reconnection: true, reconnectionDelay: 50,
     });
     const seen = { socket, ends: [], errors: [] };
     socket.on("disconnect", (reason) => seen.ends.push(reason));
@@ -88,5 +96,8 @@ export async function reload(base) {
     assert.notEqual(await socket.emitWithAck("process"), pid);
     assert.deepEqual(new Set(ends), new Set(["transport close"]));
     assert.deepEqual(errors, []);
+    socket.disconnect();
   }
+  while (Object.keys(agent.sockets).length) await pause(20);
+  agent.destroy();
 }
