@@ -24,6 +24,7 @@ from bench.report import notes, table, write_json
 from bench.runs import Plan, measure
 from bench.scaling import curves
 from bench.servers import PROJECT, SERVERS
+from bench.servers.cluster import find_redis
 from bench.workloads import WORKLOADS
 from mojo.project.loader import load_project
 from mojo.sessions.cookies import SESSION_ID, new_session_id
@@ -44,6 +45,8 @@ def main() -> int:
         # The load generator inherits it, and this process waits meanwhile.
         os.sched_setaffinity(0, load_core)
         node = install_node(options.cache) if _needs(options, "node") else None
+        if any(WORKLOADS[name].adapter for name in options.only if name != CURVES):
+            find_redis()
         python = install_python(options.cache) if _needs(options, "uvicorn", "aiohttp") else None
     except Missing as exc:
         sys.stderr.write(f"bench: {exc}\n")

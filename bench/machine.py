@@ -13,7 +13,10 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NODE_PACKAGES = ("socket.io@latest", "bufferutil@latest")
+NODE_PACKAGES = (
+    "socket.io", "bufferutil", "redis", "@socket.io/redis-adapter",
+    "@socket.io/redis-streams-adapter",
+)  # fmt: skip
 PYTHON_PACKAGES = ("python-socketio", "uvicorn", "uvloop", "httptools", "websockets", "aiohttp")
 
 
@@ -75,11 +78,11 @@ def install_node(cache: Path) -> Path:
     folder = cache / "node"
     if not shutil.which("node") or not shutil.which("npm"):
         raise Missing("Node.js and npm are not installed")
-    if not (folder / "node_modules" / "bufferutil").is_dir():
+    if not all((folder / "node_modules" / name).is_dir() for name in NODE_PACKAGES):
         folder.mkdir(parents=True, exist_ok=True)
         _run(
             "npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund",
-            "--no-package-lock", *NODE_PACKAGES,
+            "--no-package-lock", *(f"{name}@latest" for name in NODE_PACKAGES),
         )  # fmt: skip
     return folder
 
@@ -126,7 +129,7 @@ def versions(node: Path | None, python: Path | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if node is not None:
         found["node"] = _output("node", "--version")
-        for name in ("socket.io", "engine.io", "ws", "bufferutil"):
+        for name in (*NODE_PACKAGES, "engine.io", "ws"):
             package = str(node / "node_modules" / name / "package.json")
             found[name] = _output("node", "-p", f"require({package!r}).version")
     ask = "from importlib.metadata import version;print(version({!r}))"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench.runs import Result
@@ -75,6 +76,16 @@ def notes(results: Sequence[Result]) -> str:
             )
         if result.workload.name == "latency" and result.server == "node" and result.runs:
             lines.append(f"the rate was {result.runs[0]['rate']:,.0f} messages per second")
+        if result.workload.adapter and result.workload.unit != "µs" and result.runs:
+            rate = median(
+                run["messages"] / run["connections"] / run["seconds"] for run in result.runs
+            )
+            lines.append(
+                f"{result.server}: {rate:,.0f} messages per second in {result.workload.name}"
+            )
+        if result.workload.unit == "µs" and result.runs:
+            p99 = median(run["p99"] for run in result.runs) * 1e6
+            lines.append(f"{result.server}: p99 of {result.workload.name} {p99:,.0f} µs")
     lines += [
         f"DISCARDED: {result.workload.name} on {result.server}: {why}"
         for result in results

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.servers import SERVERS, Server, ServerFailed
+from bench.servers.cluster import cluster
 from bench.workloads import WORKLOADS, Workload
 
 #: Share of Node's best load at which latencies are measured.
@@ -71,11 +73,10 @@ class Plan:
             ServerFailed: something was wrong, and nothing was measured.
         """
         seconds = self.idle_seconds if workload.name == "idle" else self.seconds
-        with server.running(self.cache, self.server_core) as (pid, port):
+        with self._running(workload, server) as where:
             options = {
                 **workload.options,
-                "port": port,
-                "pid": pid,
+                **where,
                 "cookies": self.cookies,
                 "seconds": seconds,
                 "warmup": self.warmup,
@@ -97,6 +98,15 @@ class Plan:
             run: dict[str, Any] = json.loads(done.stdout)
             return run
 
+    @contextmanager
+    def _running(self, workload: Workload, server: Server) -> Iterator[dict[str, int]]:
+        if workload.adapter:
+            with cluster(server, workload.adapter, self.cache, self.server_core) as where:
+                yield where
+        else:
+            with server.running(self.cache, self.server_core) as (pid, port):
+                yield {"pid": pid, "port": port}
+
 
 def measure(
     plan: Plan, workloads: Sequence[Workload], servers: Sequence[str], tell: Callable[[str], None]
@@ -112,7 +122,7 @@ def measure(
     """
     results: list[Result] = []
     for workload in workloads:
-        names = [name for name in servers if SERVERS[name].polls or not workload.polls]
+        names = [name for name in servers if workload.is_for(SERVERS[name])]
         if workload.reference not in names and "node" in names:
             names.insert(names.index("node") + 1, workload.reference)
         if workload.reference == "node":

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.servers import Server
+
 #: Bytes of the binary message; the servers' limit for a message is the same.
 BLOB = 1_000_000
 
@@ -24,6 +26,8 @@ class Workload:
         lower: whether less is better.
         polls: whether it takes long-polling.
         reference: whom the ratio is to.
+        adapter: what two servers of a cluster speak by: the first connection is at the first of
+            them, and all others at the second; ``""`` for one server.
     """
 
     name: str
@@ -34,6 +38,16 @@ class Workload:
     lower: bool = False
     polls: bool = False
     reference: str = "node"
+    adapter: str = ""
+
+    def is_for(self, server: Server) -> bool:
+        """Tell whether a server has what it takes."""
+        return (server.polls or not self.polls) and (server.joining is not None or not self.is_hop)
+
+    @property
+    def is_hop(self) -> bool:
+        """Whether it is of a cluster, or what is compared with one."""
+        return bool(self.adapter) or self.name == "no-hop"
 
     def figure(self, run: Mapping[str, Any]) -> float:
         """Give a run's figure; see `unit`."""
@@ -41,12 +55,15 @@ class Workload:
             return float(run["rss_after"] - run["rss_before"]) / run["connections"]
         if self.name == "latency":
             return float(run["p99"]) * 1000
+        if self.unit == "µs":
+            return float(run["p50"]) * 1e6
         # Less than a tick of the clock was used: the run was too short to say anything.
         figure = run["messages"] / max(run["server_cpu"], 0.01)
         return figure * BLOB / 1e6 if self.name == "binary" else figure
 
 
 _PER_SECOND = "messages per CPU-second"
+_OF_BOTH = "deliveries per CPU-second of both"
 
 WORKLOADS = {
     workload.name: workload
@@ -94,6 +111,36 @@ WORKLOADS = {
         Workload(
             "latency", "p99 latency at 70 % of Node's best load", "ms", 1.0,
             {"workload": "rate", "connections": 100}, lower=True,
+        ),
+        Workload(
+            "cluster-1", "from one server to a client of another, 16 in flight", _OF_BOTH, 1.0,
+            {"workload": "broadcast", "connections": 2, "outstanding": 16}, adapter="pubsub",
+        ),
+        Workload(
+            "cluster-100", "from one server to 100 clients of another, 16 in flight", _OF_BOTH, 1.0,
+            {"workload": "broadcast", "connections": 101, "outstanding": 16}, adapter="pubsub",
+        ),
+        Workload(
+            "cluster-1-streams", "to a client of another, by a stream", _OF_BOTH, 1.0,
+            {"workload": "broadcast", "connections": 2, "outstanding": 16}, adapter="streams",
+        ),
+        Workload(
+            "cluster-100-streams", "to 100 clients of another, by a stream", _OF_BOTH, 1.0,
+            {"workload": "broadcast", "connections": 101, "outstanding": 16}, adapter="streams",
+        ),
+        Workload(
+            "no-hop", "from one client to another of the same server: median", "µs", 1.0,
+            {"workload": "broadcast", "connections": 2, "outstanding": 1}, lower=True,
+        ),
+        Workload(
+            "hop", "from a client of one server to one of another: median", "µs", 1.0,
+            {"workload": "broadcast", "connections": 2, "outstanding": 1}, lower=True,
+            adapter="pubsub",
+        ),
+        Workload(
+            "hop-streams", "the same by a stream: median", "µs", 1.0,
+            {"workload": "broadcast", "connections": 2, "outstanding": 1}, lower=True,
+            adapter="streams",
         ),
     )
 }  # fmt: skip

@@ -21,10 +21,10 @@ uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void read_proc(const char *name, char *into, size_t room)
+static void read_proc(int pid, const char *name, char *into, size_t room)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", options.pid, name);
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         fatal("the server is gone: no %s", path);
@@ -33,24 +33,29 @@ static void read_proc(const char *name, char *into, size_t room)
     fclose(file);
 }
 
-double server_cpu(void)
+static double cpu_of(int pid)
 {
     char text[4096];
     unsigned long user, system;
-    read_proc("stat", text, sizeof text);
+    read_proc(pid, "stat", text, sizeof text);
     /* Field 2 is the program's name in brackets and may hold anything. */
     char *rest = strrchr(text, ')');
     if (rest == NULL
         || sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
                   &system) != 2)
-        fatal("/proc/%d/stat cannot be read", options.pid);
+        fatal("/proc/%d/stat cannot be read", pid);
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+double server_cpu(void)
+{
+    return cpu_of(options.pid) + (options.other_pid ? cpu_of(options.other_pid) : 0);
 }
 
 long server_rss(void)
 {
     char text[8192];
-    read_proc("status", text, sizeof text);
+    read_proc(options.pid, "status", text, sizeof text);
     char *line = strstr(text, "VmRSS:");
     if (line == NULL)
         fatal("/proc/%d/status has no VmRSS", options.pid);

@@ -75,7 +75,7 @@ static void ask(Conn *c, const char *method, const char *path, const char *body,
                         "Accept: */*\r\n"
                         "Cookie: %s\r\n"
                         "%s\r\n",
-                        method, path, options.port, cookie_of(c->index), more);
+                        method, path, port_of(c->index), cookie_of(c->index), more);
     buffer_add(&c->out, head, (size_t)size);
     if (len)
         buffer_add(&c->out, body, len);

@@ -68,6 +68,7 @@ typedef struct {
 
 typedef struct {
     int port, pid;
+    int other_port, other_pid; /* of a second server, to which all but the first connection go */
     const char *workload, *cookies;
     unsigned connections, outstanding, rooms, messages; /* messages: in place of seconds */
     size_t size;
@@ -89,7 +90,7 @@ _Noreturn void overloaded(void);
 
 /* clock.c */
 uint64_t now_ns(void);
-double server_cpu(void);       /* seconds that the server has used, all threads */
+double server_cpu(void);       /* seconds that the servers have used, all threads */
 long server_rss(void);         /* kilobytes */
 double own_cpu(void);
 void record(uint64_t ns);      /* a latency */
@@ -100,6 +101,7 @@ uint32_t chance(void);         /* 32 bits; the same in each run */
 
 /* net.c */
 void net_start(void);
+int port_of(unsigned index);
 void net_turn(int milliseconds);
 void conn_open(Conn *, const Speaker *, unsigned index);
 void conn_close(Conn *);

@@ -51,6 +51,10 @@ static void read_options(int count, char **words)
             options.port = atoi(value);
         else if (strcmp(name, "--pid") == 0)
             options.pid = atoi(value);
+        else if (strcmp(name, "--other-port") == 0)
+            options.other_port = atoi(value);
+        else if (strcmp(name, "--other-pid") == 0)
+            options.other_pid = atoi(value);
         else if (strcmp(name, "--workload") == 0)
             options.workload = value;
         else if (strcmp(name, "--cookies") == 0)

@@ -95,6 +95,12 @@ static void watch(Conn *c, int operation, uint32_t events)
         fatal("epoll_ctl: %s", strerror(errno));
 }
 
+/* With a second server the first connection alone is at the first one: whoever broadcasts. */
+int port_of(unsigned index)
+{
+    return index > 0 && options.other_port ? options.other_port : options.port;
+}
+
 void conn_open(Conn *c, const Speaker *speaker, unsigned index)
 {
     int one = 1;
@@ -110,7 +116,7 @@ void conn_open(Conn *c, const Speaker *speaker, unsigned index)
     if (bind(c->fd, (struct sockaddr *)&address, sizeof address) != 0)
         fatal("bind: %s", strerror(errno));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t)options.port);
+    address.sin_port = htons((uint16_t)port_of(c->index));
     c->in.start = c->in.len = c->out.start = c->out.len = 0;
     c->stage = TCP;
     c->wanted = 0;

@@ -29,7 +29,7 @@ static void ws_connected(Conn *c)
                        "Sec-WebSocket-Key: " KEY "\r\n"
                        "Cookie: %s\r\n"
                        "\r\n",
-                       c->path, options.port, options.port, cookie_of(c->index));
+                       c->path, port_of(c->index), port_of(c->index), cookie_of(c->index));
     buffer_add(&c->out, head, (size_t)len);
     c->stage = UPGRADING;
 }

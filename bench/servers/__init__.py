@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from bench.machine import install_node, install_python
 HERE = Path(__file__).parent
 PROJECT = HERE / "mojo_project"
 PATIENCE = 30.0
+_JOINED = re.compile(r"(joined|cluster: connected)")
 _PORT = re.compile(r"(?:^port |on http://127\.0\.0\.1:)(\d+)", re.MULTILINE)
 
 
@@ -34,26 +35,36 @@ class Server:
         command: gives the command line, from the cache; what is missing is installed.
         environment: more variables.
         polls: whether it has long-polling.
+        joining: gives more of the command line, from a Redis and the adapter's name, for one of a
+            cluster; ``None`` where it cannot be one of Node's.
     """
 
     name: str
     command: Callable[[Path], list[str]]
     environment: tuple[tuple[str, str], ...] = ()
     polls: bool = True
+    joining: Callable[[str, str], list[str]] | None = None
 
     @contextmanager
-    def running(self, cache: Path, core: set[int]) -> Iterator[tuple[int, int]]:
+    def running(
+        self, cache: Path, core: set[int], more: Sequence[str] = (), name: str = ""
+    ) -> Iterator[tuple[int, int]]:
         """
         Start it, and stop it in the end; gives its process id and its port.
 
+        Args:
+            cache: see `command`.
+            core: the processor that it has.
+            more: more of the command line.
+            name: what its log is called, if not as the server is.
         Raises:
             ServerFailed: it does not start.
         """
-        log = cache / "logs" / f"{self.name}.log"
+        log = cache / "logs" / f"{name or self.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                self.command(cache),
+                [*self.command(cache), *more],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -63,24 +74,38 @@ class Server:
         try:
             # Before it has threads, which inherit it.
             os.sched_setaffinity(process.pid, core)
-            yield process.pid, _port(process, log)
+            port = int(wait_for(_PORT, process, log))
+            if more:
+                wait_for(_JOINED, process, log)
+            yield process.pid, port
             if process.poll() is not None:
                 raise ServerFailed(f"{self.name} ended: {_tail(log)}")
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        found = _PORT.search(log.read_text(errors="replace"))
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and wait until it has."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_for(pattern: re.Pattern[str], process: subprocess.Popen[bytes], log: Path) -> str:
+    """
+    Give what a process has said, as soon as it does.
+
+    Raises:
+        ServerFailed: it did not, or ended.
+    """
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        found = pattern.search(log.read_text(errors="replace"))
         if found:
-            return int(found.group(1))
+            return found.group(1)
         time.sleep(0.05)
     raise ServerFailed(f"it did not start: {_tail(log)}")
 
@@ -104,6 +129,10 @@ def _node(cache: Path) -> list[str]:
     return ["node", str(HERE / "node_server.cjs"), str(install_node(cache))]
 
 
+def _mojo_joining(redis: str, adapter: str) -> list[str]:
+    return [f"--redis={redis}?adapter={adapter}"]
+
+
 def _python(host: str) -> Callable[[Path], list[str]]:
     return lambda cache: [str(install_python(cache)), str(HERE / "python_socketio.py"), host]
 
@@ -115,8 +144,8 @@ def _autobahn(cache: Path) -> list[str]:
 SERVERS = {
     server.name: server
     for server in (
-        Server("mojo", _mojo, (("PYTHONPATH", str(HERE.parent.parent)),)),
-        Server("node", _node, (("WS_NO_BUFFER_UTIL", "1"),)),
+        Server("mojo", _mojo, (("PYTHONPATH", str(HERE.parent.parent)),), joining=_mojo_joining),
+        Server("node", _node, (("WS_NO_BUFFER_UTIL", "1"),), joining=lambda *words: list(words)),
         Server("node-bufferutil", _node),
         Server("uvicorn", _python("uvicorn")),
         Server("aiohttp", _python("aiohttp")),

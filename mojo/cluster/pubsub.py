@@ -31,6 +31,8 @@ class PubSubLine:
         self._server = server
         self._bus = server.bus
         self._namespace = namespace
+        # What all our broadcasts begin with: a list of three, and who we are.
+        self._own = wire.pack_message([server.uid, None, None], None)[:-2]
         self._names = names = Channels(server.prefix, namespace.name, server.uid)
         self.channels: Sequence[bytes] = (names.request, names.response, names.own_response)
         self.prefix = names.broadcast
@@ -93,7 +95,7 @@ class PubSubLine:
         elif channel.startswith(self._names.response):
             with refusing(self._server, name, "response"):
                 self._taker.take_response(wire.read_message(data))
-        else:
+        elif not data.startswith(self._own):
             with refusing(self._server, name, "broadcast"):
                 room = self._names.room_of(channel)
                 # Unread otherwise: most of what there is for rooms is for those of others.

@@ -75,8 +75,12 @@ class RespReader:
         Raises:
             BrokenRespError: it is no RESP2.
         """
-        buffer = self._buffer
-        buffer += data
+        kept = self._buffer
+        # What comes is mostly whole: it is then read where it is.
+        buffer: bytes | bytearray = data
+        if kept:
+            kept += data
+            buffer = kept
         replies: list[Any] = []
         at = 0
         while True:
@@ -92,8 +96,7 @@ class RespReader:
                 end = at + self._bulk
                 if len(buffer) < end:
                     break
-                with memoryview(buffer) as view:
-                    bulk = bytes(view[at : end - 2])
+                bulk = bytes(buffer[at : end - 2])
                 at = end
                 self._bulk = 0
                 self._add(bulk, replies)
@@ -105,20 +108,25 @@ class RespReader:
                     break
                 line = bytes(buffer[at:end])
                 at = end + 2
-                self._take(line, replies)
-        del buffer[:at]
+                if line[:1] == b"$":
+                    # Nearly every line there is.
+                    length = _number(line[1:])
+                    if length < 0:
+                        self._add(None, replies)
+                    else:
+                        self._bulk = length + 2
+                        self._skips = length > self._max_bulk
+                else:
+                    self._take(line, replies)
+        if buffer is kept:
+            del kept[:at]
+        else:
+            kept += data[at:]
         return replies
 
     def _take(self, line: bytes, replies: list[Any]) -> None:
         kind, rest = line[:1], line[1:]
-        if kind == b"$":
-            length = _number(rest)
-            if length < 0:
-                self._add(None, replies)
-            else:
-                self._bulk = length + 2
-                self._skips = length > self._max_bulk
-        elif kind == b"*":
+        if kind == b"*":
             length = _number(rest)
             if length > 0:
                 if len(self._lists) >= _MAX_DEPTH:

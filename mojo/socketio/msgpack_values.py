@@ -67,9 +67,12 @@ def _check_keys(value: dict[Any, Any]) -> dict[str, Any]:
 def with_text_keys(value: Any) -> Any:
     """Copy what holds others, with the keys that JSON would have: a client may be JavaScript."""
     if isinstance(value, dict):
-        return {_text_key(key): with_text_keys(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [with_text_keys(item) for item in value]
+        return {
+            key if type(key) is str else _text_key(key): with_text_keys(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [item if type(item) is str else with_text_keys(item) for item in value]
     return value
 
 

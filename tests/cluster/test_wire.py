@@ -331,10 +331,12 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(fetching).missing, 1)
 
     def test_unread(self) -> None:
-        """What is for a room in which nobody is, is not even looked at."""
+        """What is for a room in which nobody is, or is our own, is not even looked at."""
         self.receive(b"\xc1", b"socket.io#/chat#nobody's#")
         self.receive(b"\xc1", b"socket.io#/chat#mojo:user:bob#")
         self.receive(b"\xc1", b"socket.io#/chat#mojo:both:mojo:user:bob#")
+        uid = self.server.uid.encode()
+        self.receive(b"\x93" + bytes([0xA0 + len(uid)]) + uid + b"\xc1", b"socket.io#/chat#")
         self.assertEqual(self.server.refused, [])
         self.receive(b"\xc1", b"socket.io#/chat#room#")
         self.assertEqual(len(self.server.refused), 1)

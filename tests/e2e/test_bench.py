@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 from pathlib import Path
+from unittest import skipIf
 
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bench import scaling
@@ -21,6 +23,7 @@ from mojo.service import MojoService
 from mojo.settings import Settings
 from tests.e2e.processes import start
 from tests.project.disk import forget_projects
+from tests.redis_server import NO_REDIS, RedisServer
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 HERE = "tcp:0:interface=127.0.0.1"
@@ -42,14 +45,21 @@ class LoadTests(TestCase):
         if LoadTests.program is None:
             LoadTests.program = compile_load(Path(self.mktemp())).resolve()
 
-    async def load(self, handler, workload, *options):
-        """Run a workload for some messages; give the exit status and what was printed."""
-        service = MojoService(
-            reactor, Settings(debug=True), [App(name="", handler=handler)], endpoints=[HERE]
-        )
+    def serve(self, handler, **settings) -> tuple[MojoService, str]:
+        """Start a service; give it and its port."""
+        settings = Settings(debug=True, **settings)
+        apps = [App(name="", handler=handler)]
+        service = MojoService(reactor, settings, apps, endpoints=[HERE])
         service.startService()
         self.addCleanup(service.stopService)
-        port = re.search(r"127\.0\.0\.1:(\d+)", service.banner()).group(1)
+        return service, re.search(r"127\.0\.0\.1:(\d+)", service.banner()).group(1)
+
+    async def load(self, handler, workload, *options):
+        """Run a workload for some messages; give the exit status and what was printed."""
+        _, port = self.serve(handler)
+        return await self.load_at(port, workload, *options)
+
+    async def load_at(self, port, workload, *options):
         process = start(
             self.program,
             *("--port", port, "--pid", str(os.getpid()), "--workload", workload),
@@ -89,6 +99,22 @@ class LoadTests(TestCase):
     async def test_upgrades(self):
         """Clients move from long-polling to WebSocket."""
         await self.check("upgrade")
+
+    @skipIf(NO_REDIS, NO_REDIS)
+    async def test_two_servers(self):
+        """One sends at the first of two servers of a cluster, and all others are at the second."""
+        redis = RedisServer()
+        await redis.start()
+        self.addCleanup(redis.clean)
+        handler = handler_of_the_bench()
+        (one, port), (two, other) = (self.serve(handler, redis=redis.url) for _ in range(2))
+        while not all(service.stats.dump()["cluster_up"] for service in (one, two)):
+            await deferLater(reactor, 0.01)
+        options = ("--other-port", other, "--other-pid", str(os.getpid()))
+        status, output = await self.load_at(port, "broadcast", *options, "--outstanding", "3")
+        self.assertEqual(status, 0, output)
+        counts = [service.stats.dump()["total_connections"] for service in (one, two)]
+        self.assertEqual(counts, [1, 3])
 
     async def test_wrong_answer(self):
         """An acknowledgement with another text ends the run with an error."""
