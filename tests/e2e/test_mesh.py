@@ -9,7 +9,16 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mojo.emitter import TwistedEmitter
-from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_python, start_server
+from tests.e2e.processes import (
+    HERE,
+    NO_NODE,
+    NODE,
+    ROOT,
+    Process,
+    start,
+    start_python,
+    start_server,
+)
 from tests.redis_server import NO_REDIS, RedisServer
 
 MESH = HERE / "mesh"
@@ -177,6 +186,63 @@ class RecoveryMeshTests(MeshTestCase):
 
     async def test_moved(self) -> None:
         """It gets what it missed, once and in order, in its rooms, and goes on."""
+        await self.scenario("moved")
+
+
+class NarrowUserTestCase(MeshTestCase):
+    """Mojo's servers may do what docs/cluster.rst says that they must, and nothing else."""
+
+    lines = 1
+
+    @property
+    def url(self) -> str:
+        return f"unix://mojo:password@{self.redis.socket}?adapter={self.adapter}"
+
+    async def start_mojo(self, name: str) -> tuple[Process, str]:
+        text = (ROOT / "docs" / "cluster.rst").read_text(encoding="utf-8")
+        rules = re.findall(r"> ACL SETUSER mojo (.*)", text)
+        self.assertEqual(len(rules), 2)
+        for line in rules[: self.lines]:
+            words = line.replace("/ChatSocket", "/MeshSocket").split()
+            self.assertEqual(await self.redis.ask("ACL", "SETUSER", "mojo", *words), b"+OK\r\n")
+        return await super().start_mojo(name)
+
+    async def stop_all(self) -> None:
+        await super().stop_all()
+        for process in self.processes:
+            self.assertNotIn("NOPERM", process.output)
+            self.assertNotIn("Redis refuses", process.output)
+
+
+class NarrowUserTests(NarrowUserTestCase):
+    async def test_broadcasts(self) -> None:
+        await self.scenario("broadcasts")
+
+    async def test_servers(self) -> None:
+        await self.scenario("servers")
+
+    async def test_logins(self) -> None:
+        await self.scenario("logins")
+
+
+class NarrowStreamUserTests(NarrowUserTests):
+    """The same by a stream."""
+
+    skip = NO_STREAMS
+    adapter = "streams"
+    lines = 2
+
+
+class NarrowRecoveryTests(NarrowUserTestCase):
+    """With places of clients."""
+
+    skip = NO_STREAMS
+    adapter = "streams"
+    lines = 2
+    node_more = ("recovery",)
+    mojo_more = ("--settings", "SOCKET_IO.recovery={}")
+
+    async def test_moved(self) -> None:
         await self.scenario("moved")
 
 
