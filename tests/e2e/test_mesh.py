@@ -72,9 +72,8 @@ class MeshTestCase(TestCase):
         """Start a server of Mojo's, or start it again."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        redis = f"{self.redis.url}?adapter={self.adapter}"
         process, base = await start_server(
-            folder, MESH, "--redis", redis, *self.mojo_more, *more, port=port
+            folder, MESH, "--redis", self.url, *self.mojo_more, *more, port=port
         )
         self.processes.append(process)
         await process.wait_for("cluster: connected")
@@ -198,14 +197,14 @@ class NarrowUserTestCase(MeshTestCase):
     def url(self) -> str:
         return f"unix://mojo:password@{self.redis.socket}?adapter={self.adapter}"
 
-    async def start_mojo(self, name: str) -> tuple[Process, str]:
+    async def start_mojo(self, name: str, *more: str, port: int = 0) -> tuple[Process, str]:
         text = (ROOT / "docs" / "cluster.rst").read_text(encoding="utf-8")
         rules = re.findall(r"> ACL SETUSER mojo (.*)", text)
         self.assertEqual(len(rules), 2)
         for line in rules[: self.lines]:
             words = line.replace("/ChatSocket", "/MeshSocket").split()
             self.assertEqual(await self.redis.ask("ACL", "SETUSER", "mojo", *words), b"+OK\r\n")
-        return await super().start_mojo(name)
+        return await super().start_mojo(name, *more, port=port)
 
     async def stop_all(self) -> None:
         await super().stop_all()
