@@ -18,6 +18,7 @@ from twisted.web.http_headers import Headers
 from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server, start_twistd
 from tests.e2e.test_mesh import MESH, Scenarios
 from tests.e2e.test_stopping import Lives, StoppingTestCase, SystemdTestCase
+from tests.redis_server import NO_REDIS, RedisServer
 
 _STOPPING = "STOPPING=1\nEXTEND_TIMEOUT_USEC=18000000"
 HANDSHAKE = b"/socket.io/?EIO=4&transport=polling"
@@ -148,6 +149,27 @@ class RecoveryTests(WorkersTestCase):
     async def test_moved(self) -> None:
         """A client that comes back to whatever worker has missed nothing."""
         await self.succeed(self.client("moved", *[self.base] * 3))
+
+
+class RedisTests(WorkersTestCase):
+    """With a Redis each worker is a node of its cluster."""
+
+    skip = NO_NODE or NO_REDIS
+    workers = 2
+
+    async def setUp(self) -> None:
+        self.redis = RedisServer()
+        await self.redis.start()
+        self.addCleanup(self.redis.clean)
+        self.more = ("--redis", self.redis.url)
+        await super().setUp()
+        for number in range(2):
+            await self.server.wait_for(rf"{number}\.1: cluster: connected")
+
+    async def test_answers(self) -> None:
+        clients = await self.redis.ask("CLIENT", "LIST")
+        self.assertEqual(clients.count(b"name=mojo-sub"), 2)
+        await self.succeed(self.client("answers", f"{self.base}#01"))
 
 
 class SessionTests(WorkersTestCase):
