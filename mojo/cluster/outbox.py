@@ -28,9 +28,11 @@ class Outbox:
     Args:
         clock: tells how old they are.
         stats: counts those that are dropped.
+        most: most messages, if that is not `MAX_WAITING`.
     """
 
-    def __init__(self, clock: IReactorTime, stats: ClusterStats) -> None:
+    def __init__(self, clock: IReactorTime, stats: ClusterStats, most: int | None = None) -> None:
+        self._most = most
         self._clock = clock
         self._stats = stats
         self._waiting: deque[tuple[float, Command, bytes]] = deque()
@@ -69,8 +71,9 @@ class Outbox:
     def trim(self) -> None:
         """Drop what is too old or too much."""
         oldest = self._clock.seconds() - MAX_WAIT
+        most = MAX_WAITING if self._most is None else self._most
         while self._waiting and (
-            len(self._waiting) > MAX_WAITING
+            len(self._waiting) > most
             or self._bytes > MAX_WAITING_BYTES
             or self._waiting[0][0] < oldest
         ):
@@ -81,7 +84,7 @@ class Outbox:
             kept = [one for one in self._returned if one[3] or one[0] >= oldest]
             self._stats.unsent += len(self._returned) - len(kept)
             self._returned = deque(kept)
-        while len(self._lasting) > MAX_WAITING:
+        while len(self._lasting) > most:
             self._lasting.popleft()
             self._stats.unsent += 1
 

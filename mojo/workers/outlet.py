@@ -2,7 +2,8 @@
 One end of a pipe: what leaves by it at once, and what waits while the other end does not read.
 
 What waits has the bounds of `mojo.cluster.outbox`: a process that does not turn loses the oldest
-messages to it, and neither stops nor fills the one that speaks to it.
+messages to it, and neither stops nor fills the one that speaks to it.  They may be more than for
+Redis: whoever sends as fast as it can has its messages wait here for the time of a turn.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from zope.interface import implementer
 from mojo.cluster.outbox import Outbox
 from mojo.cluster.stats import ClusterStats
 from mojo.workers.frames import LASTS, WAITS, flags_of
+
+#: The most messages that wait for a process that does not read.
+MAX_WAITING = 100_000
 
 
 class Pipe(Protocol):
@@ -41,7 +45,7 @@ class Outlet:
     """
 
     def __init__(self, clock: IReactorTime, stats: ClusterStats) -> None:
-        self._outbox = Outbox(clock, stats)
+        self._outbox = Outbox(clock, stats, MAX_WAITING)
         self._stats = stats
         self._pipe: Pipe | None = None
         self._is_full = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from mojo.workers.log import Lines, log_line
 _log = Logger()
 
 _OUT, _ERR = 1, 2
+# What Linux lets anybody have.
+_PIPE_BYTES = 1_048_576
 #: What systemd tells one process alone.
 _OF_SYSTEMD = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -179,4 +182,15 @@ def start_worker(
         return _Nobody()
     finally:
         os.close(nothing)
+    _widen(process)
     return process
+
+
+def _widen(process: WorkerProcess) -> None:
+    """Have the kernel take more of what is said at one time, if it lets us."""
+    for number in (FROM_PARENT, TO_PARENT):
+        try:
+            pipe = cast(Any, process.transport).pipes[number].fileno()
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        except (AttributeError, KeyError, OSError):
+            pass  # not on every system, and not for every user

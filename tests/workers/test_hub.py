@@ -5,9 +5,8 @@ from __future__ import annotations
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.cluster import outbox
 from mojo.errors import PacketError, RedisUnavailable
-from mojo.workers import frames, kept
+from mojo.workers import frames, kept, outlet
 from mojo.workers.bus import WorkerBus
 from mojo.workers.kept import Kept
 from mojo.workers.link import ParentGone
@@ -155,6 +154,7 @@ class SlowTests(MachineTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.patch(outlet, "MAX_WAITING", 3)
         self.one, self.first = self.up()
         self.two, self.second = self.up()
         self.slow = self.machine.members[1]
@@ -174,10 +174,9 @@ class SlowTests(MachineTestCase):
 
     def test_bounds(self) -> None:
         """The oldest are dropped, and what may not wait; the log says so once each time."""
-        self.patch(outbox, "MAX_WAITING", 2)
         self.slow.down.producer.pauseProducing()
         self.one.publish(b"x#", b"volatile", waits=False)
-        for number in range(5):
+        for number in range(6):
             self.one.publish(b"x#", b"%d" % number)
         self.one.publish(b"x#", b"lasts", lasts=True)
         self.machine.turn()
@@ -185,8 +184,8 @@ class SlowTests(MachineTestCase):
         self.assertEqual(self.lines, ["worker 1.1 does not read: messages to it are dropped"])
         self.slow.down.producer.resumeProducing()
         self.machine.turn()
-        self.assertEqual([data for _, data in self.second.got], [b"lasts", b"3", b"4"])
-        self.one.publish(b"x#", b"5")
+        self.assertEqual([data for _, data in self.second.got], [b"lasts", b"3", b"4", b"5"])
+        self.one.publish(b"x#", b"6")
         self.machine.turn()
         self.slow.down.producer.pauseProducing()
         self.one.publish(b"x#", b"volatile", waits=False)
@@ -213,17 +212,16 @@ class SlowTests(MachineTestCase):
 
     def test_parent(self) -> None:
         """What a worker says waits within bounds while its parent does not read."""
-        self.patch(outbox, "MAX_WAITING", 2)
         up = self.machine.members[0].up
         up.producer.pauseProducing()
         self.one.publish(b"x#", b"volatile", waits=False)
-        for number in range(3):
+        for number in range(4):
             self.one.publish(b"x#", b"%d" % number)
         self.machine.turn()
         self.assertEqual(self.second.got, [])
         up.producer.resumeProducing()
         self.machine.turn()
-        self.assertEqual([data for _, data in self.second.got], [b"1", b"2"])
+        self.assertEqual([data for _, data in self.second.got], [b"1", b"2", b"3"])
         self.assertEqual(self.one._stats.unsent, 2)
 
     def test_stream(self) -> None:
