@@ -88,6 +88,13 @@ class ClusterAdapter:
             gathering.give_up()
         self._requests.give_up()
 
+    def server_gone(self, uid: str) -> None:
+        """Wait no longer for a server that is gone."""
+        for gathering in list(self._gatherings.values()):
+            gathering.gone(uid)
+        for asking in list(self._askings.values()):
+            asking.gone(uid)
+
     # -- what is told the others ---------------------------------------------------
 
     def broadcast(self, message: Message, target: Target) -> None:
@@ -152,7 +159,9 @@ class ClusterAdapter:
         elsewhere = self._gather(Kind.REMOTE_FETCH, {"opts": opts})
 
         def join(found: Gathered[Any]) -> Deferred[Gathered[SocketFacts]]:
-            return here.addCallback(lambda ours: Gathered([*ours, *found], found.missing))
+            return here.addCallback(
+                lambda ours: Gathered([*ours, *found], found.missing, found.missing_servers)
+            )
 
         return elsewhere.addCallback(join)
 
@@ -194,7 +203,7 @@ class ClusterAdapter:
         # Also where nobody hears it: what cannot be sent is the caller's error.
         self._line.request(request, waits=False)
         over = partial(self._gatherings.pop, request_id, None)
-        gathering = Gathering(self._namespace.clock, over)
+        gathering = Gathering(self._namespace.clock, self._server.names, over)
         if can_ask:
             self._gatherings[request_id] = gathering
             self._count_others(gathering.counted)
@@ -258,16 +267,18 @@ class ClusterAdapter:
             self._take_ack(asking, response)
         elif gathering is not None:
             if isinstance(response.get("sockets"), list):
-                gathering.answered(*map(wire.read_facts, response["sockets"]))
+                facts = [wire.read_facts(one) for one in response["sockets"]]
+                gathering.answered(response.get("server"), facts)
             elif response.get("type") == Kind.SERVER_SIDE_EMIT:
-                gathering.answered(response.get("data"))
+                gathering.answered(response.get("server"), [response.get("data")])
             else:
                 raise PacketError("a response to something else")
 
     def _take_ack(self, asking: Asking, response: dict[str, Any]) -> None:
         kind = response.get("type")
         if kind == Kind.BROADCAST_CLIENT_COUNT:
-            asking.asks(response.get("clientCount"), response.get("ids"))
+            count, ids = response.get("clientCount"), response.get("ids")
+            asking.asks(response.get("server"), count, ids)
         elif kind == Kind.BROADCAST_ACK:
             args = response.get("args")
             answer = args if isinstance(args, list) else [response.get("packet")]

@@ -6,7 +6,7 @@ How many servers there are is asked at the same time, and the answers may come b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -26,13 +26,19 @@ class Gathering:
 
     Args:
         clock: for the time limit.
+        names: what people call those of Mojo's, by what they call themselves.
         over: called when the answers are complete, or given up.
 
     Attributes:
         result: fires with what came, in the order in which it came.
     """
 
-    def __init__(self, clock: IReactorTime, over: Callable[[], object]) -> None:
+    def __init__(
+        self, clock: IReactorTime, names: Mapping[str, str], over: Callable[[], object]
+    ) -> None:
+        # Those that have not answered, and how many of these never will.
+        self._silent = dict(names)
+        self._dead: dict[str, str] = {}
         self.result: Deferred[Gathered[Any]] = Deferred(lambda _: self._stop())
         self._over = over
         self._items: list[Any] = []
@@ -48,14 +54,22 @@ class Gathering:
             self._servers = others
             self._finish_if_done()
 
-    def answered(self, *items: Any) -> None:
-        """Take what one server gave."""
+    def answered(self, server: Any, items: Iterable[Any]) -> None:
+        """Take what one server gave; a text is its name, if it is one of Mojo's."""
+        if isinstance(server, str):
+            self._silent.pop(server, None)
         self._came += 1
         self._items += items
         self._finish_if_done()
 
+    def gone(self, server: str) -> None:
+        """Wait for a server no longer."""
+        if server in self._silent:
+            self._dead[server] = self._silent.pop(server)
+            self._finish_if_done()
+
     def _finish_if_done(self) -> None:
-        if self._servers is not None and self._came >= self._servers:
+        if self._servers is not None and self._came + len(self._dead) >= self._servers:
             self.give_up()
 
     def give_up(self) -> None:
@@ -63,7 +77,8 @@ class Gathering:
         missing = 1 if self._servers is None else max(self._servers - self._came, 0)
         self._stop()
         if not self.result.called:
-            self.result.callback(Gathered(self._items, missing))
+            names = {**self._silent, **self._dead} if missing else {}
+            self.result.callback(Gathered(self._items, missing, sorted(names.values())))
 
     def _stop(self) -> None:
         if self._timer.active():
@@ -87,6 +102,8 @@ class Asking:
         self._name = name
         self._collector = collector
         self._numbers = 0
+        # Whom each of Mojo's servers asks.
+        self._of_server: dict[str, list[str]] = {}
         # Servers that are known of and have not said whom they ask, and that were early.
         self._silent: list[str] = []
         self._early = 0
@@ -107,11 +124,12 @@ class Asking:
             self._collector.expect(key, _nothing)
         self._collector.all_asked()
 
-    def asks(self, count: Any, ids: Any) -> None:
+    def asks(self, server: Any, count: Any, ids: Any) -> None:
         """
         Learn how many clients a server asks.
 
         Args:
+            server: its name, if it is one of Mojo's.
             count: how many.
             ids: their connections' ids, if the server says so.
         Raises:
@@ -127,10 +145,17 @@ class Asking:
         # Before the server is excused: there must be no moment at which nobody is waited for.
         for key in keys:
             self._collector.expect(key, _nothing)
+        if isinstance(server, str):
+            self._of_server[server] = keys
         if self._silent:
             self._collector.excuse(self._silent.pop())
         else:
             self._early += 1
+
+    def gone(self, server: str) -> None:
+        """Wait no longer for the clients of a server."""
+        for key in self._of_server.pop(server, ()):
+            self._collector.lost(key)
 
     def answered(self, cid: Any, args: list[Any]) -> None:
         """Take a client's answer; one without an id is of a server that names none."""

@@ -6,7 +6,7 @@ The formats differ in how a message is written and in where it goes; what is sai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -43,6 +43,10 @@ class Server(Protocol):
     @property
     def new_id(self) -> Callable[[], str]:
         """Makes the id of a request."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What people call the other servers of Mojo's, by what they call themselves."""
 
     def refuse(self, where: str, why: Exception) -> None:
         """Count a message that cannot be read, and log the first of its kind."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import random
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -95,13 +96,17 @@ class ClusterNode(Service):
         self._refused: set[str] = set()
         self.channel = MojoChannel(self)
         self.peers: Peers | None = None
+        # Namespaces that were made on demand come and go.
+        self._adapters: WeakSet[ClusterAdapter] = WeakSet()
         self._make_marks = make_marks
         self._presence: SharedPresence | None = None
         self._revocations: SharedRevocations | None = None
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
-        return ClusterAdapter(self, namespace, local, self._make_line)
+        adapter = ClusterAdapter(self, namespace, local, self._make_line)
+        self._adapters.add(adapter)
+        return adapter
 
     def make_recovery(
         self,
@@ -151,6 +156,16 @@ class ClusterNode(Service):
         )
         self.peers = Peers(self, self.channel, clock, shared, name=name, every=every, random=random)
         shared.follow(self.peers)
+        self.peers.gone = self._peer_gone
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What people call the other servers of Mojo's; see `Peers.names`."""
+        return {} if self.peers is None else self.peers.names
+
+    def _peer_gone(self, uid: str) -> None:
+        for adapter in list(self._adapters):
+            adapter.server_gone(uid)
 
     def carry_revocations(
         self,

@@ -120,6 +120,7 @@ class Peers:
     Attributes:
         standing: how much there is of this server.
         connected: called when there is a bus, at first and again, and when the others are known.
+        gone: called with each server that is gone.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class Peers:
         self._every = every
         self._random = random
         self.connected: Callable[[], object] = lambda: None
+        self.gone: Callable[[str], object] = lambda uid: None
         self._peers: dict[str, Peer] = {}
         self.standing = Standing.NEW
         # When anything was heard last, and when we looked last.
@@ -292,6 +294,7 @@ class Peers:
         # First: who keeps what is another one's by now.
         del self._peers[uid]
         self._watcher.peer_left(uid, silent_since=silent_since)
+        self.gone(uid)
 
     def _beat(self, *, asks: bool = False, to: str | None = None) -> None:
         if to is None:

@@ -88,6 +88,10 @@ class Requests:
             return False
         return True
 
+    def _name_for(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say who answers, to one of ours: others make nothing of it."""
+        return {"server": self._server.uid} if "mojo" in request else {}
+
     def _serve_sockets(self, request: dict[str, Any]) -> None:
         rooms = frozenset(read_texts(request.get("rooms")))
         found = self._local.select_target(read_target({"rooms": list(rooms)}))
@@ -130,7 +134,8 @@ class Requests:
         encoder = self._namespace.parser.encoder
 
         def found(sockets: Gathered[SocketFacts]) -> None:
-            self._answer(request, sockets=[wire.write_facts(facts, encoder) for facts in sockets])
+            facts = [wire.write_facts(one, encoder) for one in sockets]
+            self._answer(request, sockets=facts, **self._name_for(request))
 
         self._local.fetch_sockets(read_target(request.get("opts"))).addCallback(found)
 
@@ -143,7 +148,8 @@ class Requests:
 
     def _answer_event(self, request: dict[str, Any], name: str, result: Any) -> None:
         what = f"answer of a listener of {name!r}"
-        self._answer(request, what, type=Kind.SERVER_SIDE_EMIT.value, data=result)
+        kind = Kind.SERVER_SIDE_EMIT.value
+        self._answer(request, what, type=kind, data=result, **self._name_for(request))
 
     def _serve_question(self, request: dict[str, Any]) -> None:
         opts = request.get("opts")
@@ -157,7 +163,7 @@ class Requests:
         is_ours = "mojo" in request
 
         def asked(ids: list[str]) -> None:
-            who: dict[str, Any] = {"ids": ids} if is_ours else {}
+            who: dict[str, Any] = {"ids": ids, **self._name_for(request)} if is_ours else {}
             kind = Kind.BROADCAST_CLIENT_COUNT.value
             self._answer(request, type=kind, clientCount=len(ids), **who)
 

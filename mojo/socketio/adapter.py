@@ -129,11 +129,16 @@ class Gathered(list[Item]):
     Attributes:
         missing: how many of the servers did not answer; 0 for a server that is alone, and
             1 if the cluster could not be asked at all.
+        missing_servers: the names of Mojo's among them, as the log has them; those that are
+            known to be there.
     """
 
-    def __init__(self, items: Iterable[Item] = (), missing: int = 0) -> None:
+    def __init__(
+        self, items: Iterable[Item] = (), missing: int = 0, missing_servers: Iterable[str] = ()
+    ) -> None:
         super().__init__(items)
         self.missing = missing
+        self.missing_servers = tuple(missing_servers)
 
 
 class Adapter(Protocol):

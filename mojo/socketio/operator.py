@@ -186,7 +186,8 @@ class BroadcastOperator:
 
         def fetch(place: Place) -> Deferred[Gathered[RemoteSocket]]:
             def remote(found: Gathered[SocketFacts]) -> Gathered[RemoteSocket]:
-                return Gathered((RemoteSocket(place, one) for one in found), found.missing)
+                sockets = (RemoteSocket(place, one) for one in found)
+                return Gathered(sockets, found.missing, found.missing_servers)
 
             return place.adapter.fetch_sockets(self._target).addCallback(remote)
 
@@ -247,7 +248,8 @@ class BroadcastOperator:
 def _joined(lists: list[Gathered[RemoteSocket]]) -> Gathered[RemoteSocket]:
     # Of each namespace: the same servers may be missing in all of them.
     missing = max((found.missing for found in lists), default=0)
-    return Gathered(chain.from_iterable(lists), missing)
+    servers = {name: None for found in lists for name in found.missing_servers}
+    return Gathered(chain.from_iterable(lists), missing, servers)
 
 
 def _tell(answers: Answers, ack: AllAnswered, name: str) -> None:

@@ -155,6 +155,7 @@ class Server:
         self.uid = f"server{next(self._ids)}"
         self.new_id = lambda: f"request{next(self._ids)}"
         self.new_ack_id = itertools.count(1).__next__
+        self.names: dict[str, str] = {}
         self.stats = ClusterStats() if bus is None else bus._stats
         self.clock = clock or Clock()
         self.parser = parser or JsonParser()

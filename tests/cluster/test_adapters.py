@@ -319,6 +319,48 @@ class PubSubTests(Contract, SynchronousTestCase):
         self.assertEqual((heard, heard.missing), ([f"{self.servers[1].uid} heard"], 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def know_each_other(self) -> None:
+        names = {server.uid: f"host:{number}" for number, server in enumerate(self.servers)}
+        for server in self.servers:
+            server.names = {uid: name for uid, name in names.items() if uid != server.uid}
+
+    def test_names_of_the_missing(self) -> None:
+        """Which of Mojo's servers gave nothing; and nobody where all have."""
+        self.know_each_other()
+        fetching = self.adapters[0].fetch_sockets(EVERYONE)
+        self.settle()
+        self.assertEqual(self.successResultOf(fetching).missing_servers, ())
+        self.silence(2)
+        fetching = self.adapters[0].fetch_sockets(EVERYONE)
+        self.settle()
+        self.clock.advance(5)
+        self.assertEqual(self.successResultOf(fetching).missing_servers, ("host:2",))
+
+    def test_server_that_dies(self) -> None:
+        """It is missing, and not waited for any longer."""
+        self.know_each_other()
+        self.silence(2)
+        fetching = self.adapters[0].fetch_sockets(EVERYONE)
+        self.settle()
+        self.adapters[0].server_gone("of another kind")
+        self.assertNoResult(fetching)
+        self.adapters[0].server_gone(self.servers[2].uid)
+        found = self.successResultOf(fetching)
+        self.assertEqual((len(found), found.missing, found.missing_servers), (2, 1, ("host:2",)))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_server_that_dies_when_clients_are_asked(self) -> None:
+        """Its clients have not answered, and those of others are still waited for."""
+        self.know_each_other()
+        answers = self.ask(timeout=300.0)
+        self.answer(1)
+        self.adapters[0].server_gone(self.servers[2].uid)
+        self.assertEqual(answers, [])
+        self.answer(2)
+        self.assertEqual(
+            (answers[0].answers, answers[0].missing), (["of 1", "of 2"], ["id3", "id4"])
+        )
+
     def test_silent_server_when_clients_are_asked(self) -> None:
         """It stands among the missing; whom it should have asked nobody knows."""
         self.silence(2)

@@ -158,6 +158,18 @@ class EndTests(ClusterTestCase):
         both = [one for one in [*before, *self.news()] if one[1] != "moment"]
         self.assertEqual(sorted(both), sorted(told))
 
+    def test_question_to_a_dead_server(self) -> None:
+        """Who waits for the answers of its clients waits until it is found dead."""
+        tab = self.tab(self.two)
+        self.news()
+        asked = self.one.service.app("Chat").timeout(300).call("why")
+        self.cluster.turn()
+        self.two.kill()
+        self.cluster.advance(10)
+        self.assertNoResult(asked)
+        self.cluster.advance(6)
+        self.assertEqual(self.successResultOf(asked), ([], [tab.id]))
+
     def test_client_of_a_dead_server(self) -> None:
         """Who goes to another one before the first is found dead was never away."""
         self.tab(self.one)
