@@ -186,6 +186,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             self._apps.values(),
             identify_unless(self.session_keeper.is_retired, self.cookies.identify),
             self._path,
+            "" if place is None else place.sid_prefix,
         )
         self.health = Health()
         self.health.add("service", self._trouble)

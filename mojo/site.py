@@ -121,6 +121,7 @@ def make_mounts(
     apps: Collection[App],
     identify: Identify,
     folder: Path,
+    generated_prefix: str = "",
 ) -> dict[str, MountResource]:
     """
     Make the resources that speak Socket.IO: the shared path, and one for each app.
@@ -131,6 +132,7 @@ def make_mounts(
         apps: the apps.
         identify: tells from cookies who a visitor is.
         folder: the project's, where the browser's client is looked for.
+        generated_prefix: see `EngineOptions`.
     Raises:
         ProjectError: an app's path is the shared path.
         SettingsError: a function that the settings name cannot be imported.
@@ -140,6 +142,7 @@ def make_mounts(
         settings,
         allowed_origins=tuple(settings.allowed_origins),
         trusted_proxies=tuple(settings.trusted_proxies),
+        generated_prefix=generated_prefix,
     )
     options = replace(options, **_load_hooks(settings.socket_io))
     shared = settings.socket_io.path.rstrip("/")

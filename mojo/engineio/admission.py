@@ -72,4 +72,4 @@ async def ask_for_id(options: EngineOptions, handshake: Handshake) -> str | None
             "generate_id must give 1 to 200 letters, digits, dots, dashes, underscores or tildes"
         )
         raise EngineError(EngineErrorCode.BAD_REQUEST, detail="generate_id gave no id")
-    return eid
+    return options.generated_prefix + eid

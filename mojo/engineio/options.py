@@ -58,6 +58,8 @@ class EngineOptions:
         allow_request: called with the `Handshake` of a client before it is let in; see
             `mojo.engineio.admission`.
         generate_id: called with the `Handshake`; gives the session's id.
+        generated_prefix: how also those ids begin: where there are workers, with the name of the
+            one that has the session.
         initial_headers: called with a dict, to be filled with headers of the response, and
             the `Handshake` that it answers.
         headers: called likewise for every response, with the request's facts.
@@ -87,6 +89,7 @@ class EngineOptions:
     sid_prefix: str = ""
     allow_request: Callable[[Handshake], Any] | None = None
     generate_id: Callable[[Handshake], Any] | None = None
+    generated_prefix: str = ""
     initial_headers: Callable[[MutableMapping[str, Any], Handshake], Any] | None = None
     headers: Callable[[MutableMapping[str, Any], Facts], Any] | None = None
     connection_error: Callable[[EngineError, Facts | None], Any] | None = None

@@ -33,6 +33,15 @@ urlpatterns = [("/count", Count)]
 """
 
 
+_IDS = """
+from uuid import uuid4
+
+
+def make(handshake):
+    return f"own-{uuid4().hex}"
+"""
+
+
 class HandoverTestCase(WorkersTestCase):
     """Serves the project of the other tests, with a page that shows what is counted."""
 
@@ -163,6 +172,19 @@ class CurlTests(HandoverTestCase):
             answer = await self.curl(uri)
             self.assertEqual(answer.text, text.replace("42/", "43/").replace('"echo",', ""))
         self.assertGreater((await self.counted())["handed_over"], 5)
+
+    async def test_ids_of_the_project(self) -> None:
+        """Ids that the project makes say whose they are as well."""
+        await self.end()
+        (self.project / "ids.py").write_text(_IDS)
+        self.folder = self.folder / "second"
+        self.more = ("--settings", "SOCKET_IO.generate_id=ids.make")
+        await WorkersTestCase.setUp(self)
+        opened = await self.curl(POLLING)
+        sid = json.loads(opened.text[1:])["sid"]
+        self.assertRegex(sid, r"^[012]\.1-own-[0-9a-f]{32}$")
+        for text in ("40/EchoSocket,", *['42/EchoSocket,["echo"]'] * 6):
+            self.assertEqual((await self.curl(f"{POLLING}&sid={sid}", "-d", text)).text, "ok")
 
     async def test_dead_worker(self) -> None:
         """A session of a worker that was killed is unknown, which is said at once."""

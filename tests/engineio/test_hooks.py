@@ -122,6 +122,8 @@ class GenerateIdTests(SynchronousTestCase):
         self.assertEqual(endpoint.post(f"{POLLING}&sid=node-a.eid1", b"4a").text, "ok")
         own = Endpoint(sid_prefix="a.", generate_id=lambda handshake: "own")
         self.assertIn('"sid":"own"', own.get(POLLING).text)
+        own = Endpoint(generated_prefix="0.1-", generate_id=lambda handshake: "own")
+        self.assertIn('"sid":"0.1-own"', own.get(POLLING).text)
 
     def test_taken(self) -> None:
         """Code 3; whoever has the id keeps it, and their session."""

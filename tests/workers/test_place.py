@@ -64,6 +64,9 @@ class ServiceTests(SynchronousTestCase):
         service = MojoService(Clock(), Settings(debug=True), place=Place("2.1", FOLDER))
         server = service.mounts["/socket.io"].engine.engine
         self.assertEqual(server.options.sid_prefix, "2.1-")
+        self.assertEqual(server.options.generated_prefix, "2.1-")
+        alone = MojoService(Clock(), Settings(debug=True))
+        self.assertEqual(alone.mounts["/socket.io"].engine.engine.options.generated_prefix, "")
 
     def test_statistics(self) -> None:
         """They say whose they are."""
