@@ -192,6 +192,16 @@ class EndTests(ClusterTestCase):
         self.assertEqual((self.news(), self.online()), ([("went", "ada")], [{"bob"}]))
         self.assertEqual(self.one.roster.entries_of(self.one.uid), [])
 
+    def test_list_of_one_that_stops(self) -> None:
+        """Who was in a list stays there for the grace time, too."""
+        self.tab(self.one).emit("enter", "lobby", {})
+        self.cluster.turn()
+        self.one.stop()
+        lobby = self.two.service.app("Chat").presence("lobby")
+        self.assertEqual(list(lobby), ["ada"])
+        self.cluster.advance(11)
+        self.assertEqual(list(lobby), [])
+
     def test_all_stop(self) -> None:
         """The last one tells of everybody, also of those who had been at another one."""
         self.tab(self.one)
@@ -300,6 +310,25 @@ class NewcomerTests(ClusterTestCase):
 
 
 class LossTests(ClusterTestCase):
+    def test_lost_between_parts(self) -> None:
+        """What is lost while a long answer comes is not lost for ever."""
+        topic = ("/ChatSocket", "lobby")
+        entries = [Entry(self.one.uid, f"user{n}", str(n), {"x": "x" * 50}) for n in range(3000)]
+        for entry in entries:
+            self.one.roster.put(topic, entry)
+        self.cluster.turn()
+        three = self.start()
+        self.cluster.turn(0.02)
+        lobby = three.service.app("Chat").presence("lobby")
+        self.assertTrue(0 < len(lobby) < 3000)
+        three.bus.loses = lambda channel, data: b'"presence"' in data
+        gone = next(entry for entry in entries if entry.key in lobby)
+        self.one.roster.remove(topic, gone)
+        self.cluster.turn()
+        three.bus.loses = lambda channel, data: False
+        self.cluster.advance(3, step=0.02)
+        self.assertEqual(set(lobby), {entry.key for entry in entries} - {gone.key})
+
     def test_lost_change(self) -> None:
         """A message that was lost is made good with the next beat."""
         self.two.bus.loses = lambda channel, data: b'"presence"' in data
