@@ -496,6 +496,26 @@ class SharedRecoveryTests(StreamsTests):
         self.settle()
         self.adapters[2].remove(self.people[2])
 
+    def test_late(self) -> None:
+        """A stream that takes a second is waited for no longer; what it brings then is not new."""
+        own, other = self.people[0], self.people[1]
+        adapter = self.servers[0].adapter
+        adapter.broadcast(self.servers[0].parser.event("first", []), EVERYONE)
+        self.clock.advance(0.5)
+        adapter.broadcast(self.servers[0].parser.event("second", []), EVERYONE)
+        self.clock.advance(0.25)
+        self.assertEqual(own.take(), [])
+        self.clock.advance(0.25)
+        self.assertEqual([name for name, _ in own.take()], ["first", "second"])
+        self.settle()
+        self.assertEqual(own.take(), [])
+        self.assertEqual([name for name, _ in other.take()], ["first", "second"])
+        adapter.broadcast(self.servers[0].parser.event("third", []), EVERYONE)
+        self.settle()
+        self.assertEqual([name for name, _ in own.take()], ["third"])
+        adapter.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_offsets(self) -> None:
         """Everybody has the same, those of the sender too."""
         self.tell(EVERYONE, "a")
