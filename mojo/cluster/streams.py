@@ -48,8 +48,8 @@ class StreamsLine:
         self._echoes_made = 0
         self._late: IDelayedCall | None = None
         self._names = names = Names(server.prefix, namespace.name, server.uid)
-        self.channels: Sequence[bytes] = (names.public, names.probe)
-        self.prefix = names.own
+        self.channels: Sequence[bytes] = (names.public, names.own, names.probe)
+        self.prefix = names.probes
         self.probe = names.probe
         self.shared: bytes | None = names.public
         if taker is not None:

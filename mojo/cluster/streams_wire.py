@@ -101,7 +101,9 @@ class Names:
     def __init__(self, prefix: str, namespace: str, uid: str) -> None:
         self.public = to_bytes(f"{prefix}#{namespace}#")
         self.own = self.of(uid)
-        self.probe = to_bytes(f"{prefix}-mojo-own#{namespace}#{uid}#")
+        # By a pattern nothing is had; this one has no id in it, so that an ACL can name it.
+        self.probes = to_bytes(f"{prefix}-mojo-own#{namespace}#")
+        self.probe = self.probes + to_bytes(f"{uid}#")
 
     def of(self, uid: str) -> bytes:
         """Give the channel of what is for one server alone."""
