@@ -25,8 +25,9 @@ from mojo.socketio.parser import Parser
 
 _log = Logger()
 
-# What ends a namespace's name on the wire, or could not be told from a path.
-_NAME = re.compile(r"/[^\x00-\x20,?#\x7f]{0,1023}")
+# A comma ends a namespace's name on the wire.  The reference lets be whatever else there is; what
+# nobody sees is left out here.
+_NAME = re.compile(r"/[^\x00-\x1f,\x7f]{0,1023}")
 _PARAMETER = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>")
 
 Predicate = Callable[[str, dict[str, Any]], "bool | Mapping[str, str] | None"]

@@ -135,6 +135,10 @@ class Scenarios:
         """Rooms whose names mean something to Redis are rooms like others."""
         await self.scenario("names")
 
+    async def test_namespaces(self) -> None:
+        """Namespaces whose names mean something to Redis are kept apart."""
+        await self.scenario("namespaces")
+
     async def test_answers(self) -> None:
         await self.scenario("answers")
 

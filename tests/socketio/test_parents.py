@@ -139,12 +139,21 @@ class Demand(OverTransport):
         """What cannot be declared by hand cannot be asked for either."""
         self.docs({lambda name, auth: True: remembering()})
         client = self.docs_world.client(self.transport)
-        for name in ("/DocsSocket/a b", "/DocsSocket/a#b", "/DocsSocket/a\x7f", "/DocsSocket/\x01",
-                     "/DocsSocket/a/", "/DocsSocket/", "/DocsSocket/" + "x" * 1024):  # fmt: skip
+        for name in ("/DocsSocket/a\x7f", "/DocsSocket/\x01", "/DocsSocket/a/",
+                     "/DocsSocket/", "/DocsSocket/" + "x" * 1024):  # fmt: skip
             client.send(f"0{name},")
             self.assertEqual(client.received(), [f"4{name},{INVALID}"])
         self.assertEqual(self.made(), set())
         self.assertTrue(is_name("/" + "x" * 1023))
+
+    def test_names_of_any_characters(self) -> None:
+        """Only old clients have a query after a question mark."""
+        document = remembering()
+        self.docs({"/<name>": document})
+        names = ["a b", "a#b", "#", "*", "[ab]", "\\", "ключ \U0001f511", " ", "a?b"]
+        for name in names:
+            self.assertEqual(self.ask(f"/DocsSocket/{name}"), "in", name)
+        self.assertEqual([handler.params["name"] for handler in document.handlers], names)
 
     def test_first_declared_first(self) -> None:
         """Names that are always there, then declarations in their order."""
@@ -401,7 +410,6 @@ class DeclarationTests(SynchronousTestCase):
             ({"/doc/<my-id>": handler}, "cannot be a namespace's name"),
             ({"/doc/<1>": handler}, "cannot be a namespace's name"),
             ({"/doc/<id>>": handler}, "cannot be a namespace's name"),
-            ({"/doc <id>": handler}, "cannot be a namespace's name"),
             ({"/doc/<id>/": handler}, "cannot be a namespace's name"),
             ({"/<id>/<id>": handler}, "two parameters of one name"),
             ({7: handler}, "7 is no name, expression or sync predicate"),

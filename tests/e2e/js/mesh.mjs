@@ -156,6 +156,31 @@ export async function names(...bases) {
   }
 }
 
+// Namespaces whose names mean something to Redis; what Node's own adapter cannot listen to is Mojo's alone.
+export async function namespaces(...bases) {
+  const names = ["*", "a*", "ab", "a?", "a#b", "a", "#", "a b", "ключ \u{1F511}", "n".repeat(1000)];
+  const alone = ["[ab]", "b", "a\\", "\\*"];
+  const sockets = [];
+  for (const [number, socket] of (await clients(bases, 1)).entries()) {
+    for (const name of number === 1 ? names : [...names, ...alone]) {
+      const child = socket.io.socket(`/MeshSocket/${name}`, { auth: { tag: socket.tag } });
+      await once(child, "connect");
+      child.tag = socket.tag;
+      sockets.push(remember(child));
+    }
+  }
+  for (const socket of sockets) socket.emit("send_to", [], [], {}, "x", socket.nsp, socket.tag);
+  const together = (socket) => sockets.filter((other) => other.nsp === socket.nsp);
+  await until(() => sockets.every((socket) => socket.log.length >= together(socket).length),
+    () => sockets.map(({ nsp, tag, log }) => `${nsp.slice(0, 20)} ${tag} ${log.length}`));
+  for (const socket of sockets) {
+    const { answers, missing } = await socket.emitWithAck("ask", [], [], 5, "question");
+    assert.deepEqual([answers.sort(), missing], [all(together(socket)), 0], socket.nsp);
+    assert.deepEqual(socket.log.filter(([name]) => name === "x").sort(),
+      all(together(socket)).map((tag) => ["x", socket.nsp, tag]));
+  }
+}
+
 // From each server to each other: what is sent while the client is between them is had once.
 export async function moved(...bases) {
   const speaker = open(`${bases[2]}/MeshSocket`, { transports: ["websocket"] });

@@ -36,14 +36,15 @@ mesh.on("hello", (...args) => {
   answer({ node: args });
 });
 
-function whom(rooms, without, words) {
-  let operator = rooms.length ? mesh.to(rooms) : mesh;
-  if (without.length) operator = operator.except(without);
-  if (words.volatile) operator = operator.volatile;
-  return words.local ? operator.local : operator;
-}
+function serve(socket) {
+  const mesh = socket.nsp;
+  const whom = (rooms, without, words) => {
+    let operator = rooms.length ? mesh.to(rooms) : mesh;
+    if (without.length) operator = operator.except(without);
+    if (words.volatile) operator = operator.volatile;
+    return words.local ? operator.local : operator;
+  };
 
-mesh.on("connection", (socket) => {
   socket.data.tag = socket.handshake.auth.tag;
   socket.on("enter", (...rooms) => {
     const answer = rooms.pop();
@@ -79,6 +80,9 @@ mesh.on("connection", (socket) => {
       answer({ answers, missing: error ? 1 : 0 }));
   });
   socket.on("what_was_heard", (answer) => answer(heard));
-});
+}
+
+mesh.on("connection", serve);
+io.of(/^\/MeshSocket\/.+$/).on("connection", serve);
 
 http.listen(Number(PORT ?? 0), "127.0.0.1", () => console.log(`PORT ${http.address().port}.`));

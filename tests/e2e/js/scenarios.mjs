@@ -16,7 +16,10 @@ export function open(url, options = {}) {
 }
 
 export function closeAll() {
-  for (const socket of sockets) socket.disconnect();
+  for (const socket of sockets) {
+    // All that one connection carries.
+    for (const one of Object.values(socket.io.nsps)) one.disconnect();
+  }
 }
 
 export function once(socket, event) {

@@ -3,14 +3,14 @@
 from mojo import MojoSocketHandler, event
 
 
-class SocketConnectionHandler(MojoSocketHandler):
+class MeshHandler(MojoSocketHandler):
     heard: list = []  # noqa: RUF012
     has_listeners = False
 
     def on_open(self, request):
         self.data["tag"] = request.auth.get("tag")
-        if not SocketConnectionHandler.has_listeners:
-            SocketConnectionHandler.has_listeners = True
+        if not MeshHandler.has_listeners:
+            MeshHandler.has_listeners = True
 
             @self.namespace.on_server("hello")
             def hello(*args):
@@ -99,3 +99,7 @@ class SocketConnectionHandler(MojoSocketHandler):
     @event
     def stats(self):
         return self.mojo.stats.dump()
+
+
+class SocketConnectionHandler(MeshHandler):
+    __endpoints__ = {"/<name>": MeshHandler}  # noqa: RUF012
