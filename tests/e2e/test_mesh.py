@@ -149,11 +149,15 @@ class Scenarios:
     async def test_servers(self) -> None:
         await self.scenario("servers")
 
+
+class RedisScenarios(Scenarios):
+    """And what there is where they go by Redis."""
+
     async def test_python_emitter(self) -> None:
         await self.emit_from_python()
 
 
-class MeshTests(Scenarios, MeshTestCase):
+class MeshTests(RedisScenarios, MeshTestCase):
     async def test_logins(self) -> None:
         """What is sent to a user arrives at every server; a revocation too, within a second."""
         await self.scenario("logins")
@@ -171,7 +175,7 @@ class OtherClientTests(MeshTestCase):
         await self.scenario("broadcasts")
 
 
-class StreamsMeshTests(Scenarios, MeshTestCase):
+class StreamsMeshTests(RedisScenarios, MeshTestCase):
     """The same with the other of the official formats."""
 
     skip = NO_STREAMS

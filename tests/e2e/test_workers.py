@@ -210,7 +210,7 @@ class SessionTests(WorkersTestCase):
         _, worker, _ = await self.count(b"")
         found = await self.server.wait_for(r"\[stdout#info\] (\S+): counted 1")
         self.assertEqual(found.group(1), worker)
-        await self.server.wait_for(rf"\[mojo.service#info\] {worker}: 127.0.0.1 GET / 200 5")
+        await self.server.wait_for(rf"\[mojo\.\S+#info\] {worker}: 127.0.0.1 GET / 200 5")
 
 
 class SignalTests(WorkersTestCase):
