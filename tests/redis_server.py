@@ -54,7 +54,9 @@ class RedisServer:
     def with_port(self) -> RedisServer:
         """Let it be reached by TCP too."""
         self.port = free_port()
-        self._options += ("--port", str(self.port), "--bind", "127.0.0.1")
+        # A replica need not wait for others that might want the same.
+        at_once = ("--repl-diskless-sync-delay", "0")
+        self._options += ("--port", str(self.port), "--bind", "127.0.0.1", *at_once)
         return self
 
     async def start(self, *options: str, ready="eady to accept connections") -> None:
