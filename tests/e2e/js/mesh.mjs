@@ -169,15 +169,22 @@ export async function namespaces(...bases) {
       sockets.push(remember(child));
     }
   }
-  for (const socket of sockets) socket.emit("send_to", [], [], {}, "x", socket.nsp, socket.tag);
   const together = (socket) => sockets.filter((other) => other.nsp === socket.nsp);
-  await until(() => sockets.every((socket) => socket.log.length >= together(socket).length),
-    () => sockets.map(({ nsp, tag, log }) => `${nsp.slice(0, 20)} ${tag} ${log.length}`));
+  // A server is heard in a namespace that is new there when it has subscribed: who answers can be reached.
+  for (const socket of sockets) {
+    await until(async () => {
+      const { answers } = await socket.emitWithAck("ask", [], [], 1, "question");
+      return answers.length === together(socket).length;
+    }, () => `not all answer in ${socket.nsp}`);
+    socket.emit("send_to", [], [], {}, "x", socket.nsp, socket.tag);
+  }
+  const heardBy = (socket) => socket.log.filter(([name]) => name === "x").sort();
+  await until(() => sockets.every((socket) => heardBy(socket).length >= together(socket).length),
+    () => sockets.map((socket) => `${socket.nsp.slice(0, 20)} ${socket.tag} ${heardBy(socket).length}`));
   for (const socket of sockets) {
     const { answers, missing } = await socket.emitWithAck("ask", [], [], 5, "question");
     assert.deepEqual([answers.sort(), missing], [all(together(socket)), 0], socket.nsp);
-    assert.deepEqual(socket.log.filter(([name]) => name === "x").sort(),
-      all(together(socket)).map((tag) => ["x", socket.nsp, tag]));
+    assert.deepEqual(heardBy(socket), all(together(socket)).map((tag) => ["x", socket.nsp, tag]));
   }
 }
 
