@@ -105,7 +105,8 @@ class WorkerProcess(ProcessProtocol):
         """It has closed a pipe."""
         if childFD in self._outputs:
             self._outputs[childFD].ended()
-        elif childFD in (FROM_PARENT, TO_PARENT):
+        elif childFD == TO_PARENT:
+            # The other one goes first, while the last that it has said is still in this one.
             self._leave()
 
     def processEnded(self, reason: Failure) -> None:

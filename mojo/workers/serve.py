@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as LateError
 from twisted.internet.stdio import StandardIO
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedModule
@@ -131,8 +132,8 @@ def _install(module: str) -> Any:
 def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None:
     service.privilegedStartService()
     service.startService()
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    reactor.addSystemEventTrigger("during", "shutdown", partial(_say_last, reactor, link))
+    # Both before it: what has not left when that begins is lost, for the reactor closes all pipes.
+    reactor.addSystemEventTrigger("before", "shutdown", partial(_leave, reactor, service, link))
 
     def stop() -> None:
         if not service.stopping:
@@ -158,9 +159,19 @@ def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None
     reactor.callWhenRunning(begin)
 
 
-def _say_last(reactor: Any, link: Link) -> Deferred[None]:
-    link.gone = lambda: None
-    return link.close().addTimeout(LAST_WORDS_SECONDS, reactor).addErrback(lambda _: None)
+async def _stop(reactor: Any, service: MojoService, link: Link) -> None:
+    try:
+        await service.stopService()
+    finally:
+        link.gone = lambda: None
+        try:
+            await link.close().addTimeout(LAST_WORDS_SECONDS, reactor)
+        except LateError:
+            _log.warn("the parent has not taken all that was said")
+
+
+def _leave(reactor: Any, service: MojoService, link: Link) -> Deferred[None]:
+    return Deferred.fromCoroutine(_stop(reactor, service, link))
 
 
 def _end_with_parent(pipe: int) -> None:

@@ -81,6 +81,15 @@ class ProcessTests(SynchronousTestCase):
         self.process.hurry()
         self.process.signal("TERM")
 
+    def test_last_words(self) -> None:
+        """What it has said is heard to the end, also when it hears nothing any more."""
+        self.process.childConnectionLost(FROM_PARENT)
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.assertEqual(self.told, ["ready"])
+        self.process.childConnectionLost(TO_PARENT)
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.assertEqual(self.told, ["ready"])
+
     def test_words(self) -> None:
         """What it is told comes by its pipe."""
         self.fake.pipes[FROM_PARENT].take()
