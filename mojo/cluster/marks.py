@@ -8,7 +8,6 @@ one of them is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -17,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mojo.cluster.channel import MojoChannel
 from mojo.cluster.peers import Peers, Standing
 from mojo.cluster.presence_wire import in_parts
+from mojo.cluster.wire import is_number
 from mojo.errors import PacketError
 from mojo.sessions.revocations import KINDS, Mark
 
@@ -161,6 +161,6 @@ def read_mark(item: Any) -> Mark:
     kind, key, at, user_id = item
     if kind not in KINDS or not isinstance(key, str) or not isinstance(user_id, str):
         raise PacketError("a mark of an unknown kind")
-    if isinstance(at, bool) or not isinstance(at, int | float) or not isfinite(at):
+    if not is_number(at):
         raise PacketError("a mark without a moment")
     return Mark(kind, key, float(at), user_id)

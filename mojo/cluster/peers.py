@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from math import isfinite
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -27,6 +26,7 @@ from twisted.logger import Logger
 
 from mojo.cluster.channel import MAX_NAME, MojoChannel
 from mojo.cluster.line import Server
+from mojo.cluster.wire import is_number
 from mojo.errors import PacketError
 
 _log = Logger()
@@ -152,7 +152,7 @@ class Peers:
         self._has_learnt = False
         self._patience = HELLO_SECONDS
         self._said: Deferred[None] = Deferred()
-        self._looking = LoopingCall(self._look)
+        self._looking = LoopingCall(self._try_to_look)
         self._looking.clock = clock
         channel.heard = self._heard
         channel.takers["beat"] = self._take_beat
@@ -190,7 +190,9 @@ class Peers:
         stay = [uid for uid, standing in standings.items() if standing is Standing.HERE]
         keepers = stay or [uid for uid in nodes if uid in standings] or standings
         return self._server.uid == max(
-            keepers, key=lambda uid: blake2b(f"{uid} {key}".encode()).digest()
+            keepers,
+            # Anything may be in what others have sent.
+            key=lambda uid: blake2b(f"{uid} {key}".encode("utf-8", "surrogatepass")).digest(),
         )
 
     def start(self) -> None:
@@ -233,6 +235,13 @@ class Peers:
         self._began = self._clock.seconds()
         self._patience = HELLO_SECONDS * (1 + self._random() / 2)
         self._watcher.learning()
+
+    def _try_to_look(self) -> None:
+        try:
+            self._look()
+        except Exception:
+            # Whatever it is: who does not look does not beat, and is taken for dead.
+            _log.failure("the other servers could not be looked after")
 
     def _look(self) -> None:
         now = self._clock.seconds()
@@ -342,9 +351,9 @@ def _read_beat(args: list[Any], now: float) -> tuple[Peer, int, bool]:
     if not isinstance(facts, dict):
         raise PacketError("a beat is a map")
     name, every, version = facts.get("name"), facts.get("every"), facts.get("version")
-    if not isinstance(name, str) or len(name) > MAX_NAME:
+    if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
         raise PacketError("a server has a name")
-    if isinstance(every, bool) or not isinstance(every, int | float) or not isfinite(every):
+    if not is_number(every):
         raise PacketError("a beat says when the next one is")
     if isinstance(version, bool) or not isinstance(version, int):
         raise PacketError("a beat has a version")

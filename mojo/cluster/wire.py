@@ -15,8 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
-from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from mojo.cluster.names import read_room, read_target, read_texts, write_room, write_target
 from mojo.errors import PacketError, UnsendableError
@@ -321,9 +320,13 @@ def read_seconds(opts: Any, default: float, most: float) -> float:
     """Give the time that a request leaves for answers, which its flags have in milliseconds."""
     flags = opts.get("flags") if isinstance(opts, dict) else None
     timeout = flags.get("timeout") if isinstance(flags, dict) else None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not isfinite(timeout):
-        return default
-    return min(max(timeout / 1000, 0.0), most)
+    return min(max(timeout / 1000, 0.0), most) if is_number(timeout) else default
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Tell whether something that was read is a number as others have them, and no boolean."""
+    # `math.isfinite` raises for a whole number of 400 digits.
+    return type(value) in (int, float) and -1e300 < value < 1e300
 
 
 def text_of(value: Any) -> str:

@@ -201,6 +201,7 @@ class ComingTests(PeersTestCase):
         good = {"name": "x", "every": 5, "standing": "here", "version": 1, "asks": False}
         for wrong in (
             {"name": 1}, {"name": "x" * 201}, {"every": None}, {"every": True}, {"every": 1e999},
+            {"every": 10**400}, {"every": float("nan")}, {"name": "x\nforged"},
             {"version": "1"}, {"version": True}, {"standing": "dead"}, {"standing": []},
         ):  # fmt: skip
             data = {"uid": "other", "act": "beat", "args": [{**good, **wrong}]}
@@ -212,7 +213,7 @@ class ComingTests(PeersTestCase):
             data = {"uid": uid, "act": "beat", "args": [good]}
             self.exchange.put(b"socket.io-mojo#", json.dumps(data).encode())
         self.exchange.turn()
-        self.assertEqual((len(one.refused), one.peers.names), (16, {}))
+        self.assertEqual((len(one.refused), one.peers.names), (19, {}))
 
     def test_too_many(self) -> None:
         """Others cannot fill the memory with servers that they make up."""
@@ -242,6 +243,21 @@ class DeadTests(PeersTestCase):
         self.assertEqual(self.one.watcher.take("left"), [("left", "two", False)])
         (line,) = [line for line in self.lines if "dead" in line]
         self.assertRegex(line, r"the two was not heard of for 1[56]\.\d s")
+
+    def test_mistake(self) -> None:
+        """What goes wrong with one who is dead keeps nobody from beating."""
+
+        def fail(uid, *, silent_since) -> None:
+            raise ValueError(uid)
+
+        self.one.watcher.peer_left = fail
+        self.silence(self.two)
+        self.advance(20)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertNotIn("two", self.one.peers)
+        before = len(self.exchange.published)
+        self.advance(6)
+        self.assertGreater(len(self.exchange.published), before)
 
     def test_alive(self) -> None:
         """Who beats lives."""
@@ -325,6 +341,10 @@ class KeeperTests(PeersTestCase):
             [one.uid for one in servers if one.peers.is_ours(f"user{number}", ())]
             for number in range(300)
         ]
+
+    def test_any_text(self) -> None:
+        """Also of what has no UTF-8, which others may send."""
+        self.assertTrue(self.server("a").peers.is_ours("\ud800", ()))
 
     def test_one_of_all(self) -> None:
         """Each key has one keeper, and each server has some keys."""
