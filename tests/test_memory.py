@@ -17,6 +17,7 @@ from mojo import ConnectionRefused, event
 from mojo.sessions.registry import Registry
 from mojo.testing.frames import BINARY, WebSocketWire, client_frame
 from mojo.testing.wire import Wire, WireTransport
+from tests.own_log import keep_log_here
 from tests.socketio.world import World, remembering
 
 ROUNDS = 25
@@ -198,6 +199,9 @@ def our_objects() -> Counter[str]:
 
 
 class FlatTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        keep_log_here(self)
+
     def live(self, **options: object) -> None:
         class Document(Visited):
             pass

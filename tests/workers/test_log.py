@@ -10,10 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.workers import log
 from mojo.workers.log import LineObserver, Lines, log_line
+from tests.own_log import keep_log_here
 
 
 class LogTests(SynchronousTestCase):
     def setUp(self) -> None:
+        keep_log_here(self)
         self.events: list = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
