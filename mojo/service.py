@@ -60,11 +60,10 @@ from mojo.visitor_acts import VisitorActs
 from mojo.visitors import Visitors
 from mojo.warm_up import WarmUp
 from mojo.web.static import StaticFiles
-from mojo.workers.handover import Handover
-from mojo.workers.place import Place
 
 if TYPE_CHECKING:
     from mojo.workers.link import Link
+    from mojo.workers.place import Place
 
 _log = Logger()
 
@@ -200,6 +199,8 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
         self.site = self.site_for(self.resource)
         handover = None
         if place is not None:
+            from mojo.workers.handover import Handover  # noqa: PLC0415
+
             handover = Handover(reactor, place, self.site)
             self.stats.workers = handover.stats
         self._listening = Listening(

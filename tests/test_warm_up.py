@@ -23,7 +23,8 @@ from twisted.internet import reactor
 from mojo.tap import Options, makeService
 
 LATE = ("autobahn", "txredisapi", "jinja2", "markupsafe", "jwt", "msgpack", "pydantic",
-        "mojo.client", "mojo.testing", "mojo.redis", "mojo.sessions.redis_store",
+        "mojo.client", "mojo.testing", "mojo.redis", "mojo.cluster",
+        "mojo.workers", "mojo.sessions.redis_store",
         "mojo.sessions.cookie_store", "cffi", "pycparser")
 
 def there():
