@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from mojo.engineio.transports import poller as poller_module
 from mojo.engineio.transports.descriptor import Descriptor
+from mojo.engineio.transports.letting_go import let_go
 from mojo.engineio.transports.outlet import CHUNK, Outlet
 from mojo.testing.frames import (
     BINARY,
@@ -36,6 +37,7 @@ class PlainTcpTestCase(PollerTestCase):
     def open_another(self, rest: bytes = b"") -> socket.socket:
         channel = self.endpoint.site.buildProtocol(None)
         self.transport, client = self.connected(channel)
+        self.transport.socket = self.before = Counted(self.transport.socket)
         channel.makeConnection(self.transport)
         client.sendall(REQUEST + rest)
         self.poller = self.endpoint.site.plain_mounts[b"/engine.io"]._websockets.poller
@@ -76,6 +78,13 @@ class OwnWayTests(PlainTcpTestCase):
         self.assertEqual(self.reactor.readers, [self.poller])
         self.assertIs(type(self.session.transport.transport), Descriptor)
         self.assertEqual(self.endpoint.site.channels, set())
+
+    def test_opens_by_one_send(self) -> None:
+        """What opens the WebSocket and the first packet leave together."""
+        self.patch(poller_module, "let_go", lambda transport: Counted(let_go(transport)))
+        self.open()
+        (call,) = self.session.transport.transport.socket.calls
+        self.assertEqual((call[0], self.before.calls), ("send", []))
 
     def test_messages(self) -> None:
         client = self.open()
