@@ -18,21 +18,8 @@ from mojo.redis import connection
 from mojo.redis.address import RedisAddress
 from mojo.redis.patterns import literal
 from mojo.redis.resp import command
+from tests.cluster.ear import Ear
 from tests.redis_server import NO_REDIS, RedisServer
-
-
-class Ear:
-    """A `Listener` that remembers."""
-
-    def __init__(self, name: bytes) -> None:
-        self.channels = (name + b"-request", name + b"-own")
-        self.prefix = name + b"#"
-        self.probe = name + b"-own"
-        self.shared = name + b"-request"
-        self.got: list[tuple[bytes, bytes]] = []
-
-    def received(self, channel, data) -> None:
-        self.got.append((channel, data))
 
 
 class RedisTestCase(TestCase):

@@ -10,21 +10,8 @@ from mojo.workers import frames, kept, outlet
 from mojo.workers.bus import WorkerBus
 from mojo.workers.kept import Kept
 from mojo.workers.link import ParentGone
+from tests.cluster.ear import Ear
 from tests.workers.machine import Machine
-
-
-class Ear:
-    """A `Listener` that remembers."""
-
-    def __init__(self, name: bytes) -> None:
-        self.channels = (name + b"-request", name + b"-own")
-        self.prefix = name + b"#"
-        self.probe = name + b"-own"
-        self.shared = name + b"-request"
-        self.got: list[tuple[bytes, bytes]] = []
-
-    def received(self, channel, data) -> None:
-        self.got.append((channel, data))
 
 
 class MachineTestCase(SynchronousTestCase):
