@@ -30,6 +30,8 @@ mend::
      ConnectError                  a client could not connect, or was refused
      Disconnected                  the connection went before the answer came
      AckTimeout                    the client did not acknowledge in time
+     ClusterUnavailable            what servers have in common cannot be had now
+      +-- RedisUnavailable         Redis does not answer, or refuses a command
      HTTPError                     raised *by* a page to answer with a status
       +-- TooManyTries             passwords were tried too often
       +-- TooManyWaiting           more passwords wait to be hashed than can be
@@ -272,7 +274,11 @@ class AckTimeout(MojoError, TimeoutError):
     """The client did not acknowledge an event in the seconds allowed."""
 
 
-class RedisUnavailable(MojoError):
+class ClusterUnavailable(MojoError):
+    """What servers, or workers, have in common cannot be had now."""
+
+
+class RedisUnavailable(ClusterUnavailable):
     """Redis does not answer, or refuses a command."""
 
 

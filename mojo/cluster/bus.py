@@ -110,7 +110,7 @@ class Kept(Protocol):
         """Keep something for so long, until it is taken."""
 
     def take_kept(self, name: str) -> Deferred[bytes | None]:
-        """Give what is kept, and keep it no longer; fails with `RedisUnavailable`."""
+        """Give what is kept, and keep it no longer; fails with `ClusterUnavailable`."""
 
     def read(self, first: str, last: str, count: int) -> Deferred[list[tuple[str, Entry]]]:
-        """Give the ids and entries of a range; fails with `RedisUnavailable`."""
+        """Give the ids and entries of a range; fails with `ClusterUnavailable`."""

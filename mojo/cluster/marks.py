@@ -32,7 +32,7 @@ class MarkSource(Protocol):
         Give all of it.
 
         Raises:
-            RedisUnavailable: it cannot be had now.
+            ClusterUnavailable: it cannot be had now.
         """
 
     async def keep(self, marks: Sequence[Mark]) -> None:
@@ -40,7 +40,7 @@ class MarkSource(Protocol):
         Know of more.
 
         Raises:
-            RedisUnavailable: not now.
+            ClusterUnavailable: not now.
         """
 
     async def close(self) -> None:

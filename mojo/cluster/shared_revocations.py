@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from mojo.cluster.marks import MarkSource
-from mojo.errors import PacketError, RedisUnavailable
+from mojo.errors import ClusterUnavailable, PacketError
 from mojo.sessions.revocations import Mark, Revocations
 
 _log = Logger()
@@ -95,7 +95,7 @@ class SharedRevocations:
         self._fire()
         try:
             await self._write()
-        except RedisUnavailable:
+        except ClusterUnavailable:
             _log.error("{count} revocations are not kept", count=len(self._unkept))
         self._unkept.clear()
         await self._source.close()
@@ -117,7 +117,7 @@ class SharedRevocations:
                     await self._read()
                 await self._write()
             self._is_told = False
-        except (RedisUnavailable, PacketError) as exc:
+        except (ClusterUnavailable, PacketError) as exc:
             self._is_due = True
             if self._is_running:
                 if not self._is_told:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from mojo.cluster.bus import Entry, Follower, Listener
-from mojo.errors import RedisUnavailable
+from mojo.errors import ClusterUnavailable
 from mojo.workers import frames
 from mojo.workers.link import ASK_SECONDS, Link
 from mojo.workers.subscriptions import Subscriptions
@@ -143,7 +143,7 @@ class WorkerBus:
         asked = self._link.ask(what, *args).addTimeout(ASK_SECONDS, self._link.clock)
 
         def failed(_: object) -> Item:
-            raise RedisUnavailable("the parent does not answer")
+            raise ClusterUnavailable("the parent does not answer")
 
         return asked.addCallbacks(read, failed)
 

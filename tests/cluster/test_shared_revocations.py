@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mojo import App, MojoSocketHandler
 from mojo.cluster.shared_revocations import SharedRevocations
 from mojo.credential import Credential
-from mojo.errors import RedisUnavailable
+from mojo.errors import ClusterUnavailable
 from mojo.sessions.revocations import Mark, Revocations
 from tests.cluster.nodes import Cluster
 
@@ -34,12 +34,12 @@ class Source:
         if self.waits is not None:
             await self.waits
         if self.is_away:
-            raise RedisUnavailable("away")
+            raise ClusterUnavailable("away")
         return list(self.kept.values())
 
     async def keep(self, marks) -> None:
         if self.is_away:
-            raise RedisUnavailable("away")
+            raise ClusterUnavailable("away")
         self.kept.update({(mark.kind, mark.key): mark for mark in marks})
 
     async def close(self) -> None:

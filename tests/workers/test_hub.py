@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from mojo.errors import PacketError, RedisUnavailable
+from mojo.errors import ClusterUnavailable, PacketError
 from mojo.workers import frames, kept, outlet
 from mojo.workers.bus import WorkerBus
 from mojo.workers.kept import Kept
@@ -260,12 +260,13 @@ class StreamTests(MachineTestCase):
         self.assertEqual(found[2], [("4-0", {"nsp": b"/", "data": b"\xff3"})])
 
     def test_no_answer(self) -> None:
-        """A parent that does not answer is as a Redis that does not."""
+        """A parent that does not answer fails as a Redis that does not, and not as a Redis."""
         bus = self.machine.bus()
         reading, taking = bus.read("-", "+", 1), bus.take_kept("x")
         self.machine.clock.advance(5)
-        self.failureResultOf(reading, RedisUnavailable)
-        self.failureResultOf(taking, RedisUnavailable)
+        for asked in (reading, taking):
+            failure = self.failureResultOf(asked, ClusterUnavailable)
+            self.assertIs(failure.type, ClusterUnavailable)
         self.machine.turn()  # the answers come too late, and disturb nobody
 
     def test_kept(self) -> None:
