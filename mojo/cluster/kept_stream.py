@@ -84,8 +84,11 @@ class KeptStream:
             else:
                 asked.callback(read(reply))
 
+        def late(failure: object, seconds: float) -> Item:
+            raise RedisUnavailable(f"{self._mouth.address}: it does not answer")
+
         self._mouth.send(*parts, answered=answered)
-        return asked.addTimeout(ASK_SECONDS, self._reactor)
+        return asked.addTimeout(ASK_SECONDS, self._reactor, late)
 
 
 def _bulk_of(reply: Any) -> bytes | None:
