@@ -197,7 +197,8 @@ class Parent(MultiService):
         self.supervisor.hurry()
 
     def _spawn(self, name: str, ready: Callable[[], None], ended: Callable[[str], None]) -> Running:
-        process = WorkerProcess(replace(self._brief, name=name), self.hub, ready, ended)
+        brief = replace(self._brief, name=name)
+        process = WorkerProcess(self._reactor, brief, self.hub, ready, ended)
         ports = [port.fileno() for port in self._ports.held]
         return start_worker(self._reactor, process, name, ports, ended)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,6 +21,9 @@ from mojo.workers.hub import Hub, HubLine
 from mojo.workers.log import Lines, log_line
 
 _log = Logger()
+
+#: Seconds for the last of a worker's output to be read when it is gone.
+LAST_OUTPUT_SECONDS = 1.0
 
 _OUT, _ERR = 1, 2
 # What Linux lets anybody have.
@@ -33,6 +37,7 @@ class WorkerProcess(ProcessProtocol):
     A worker that runs; see `mojo.workers.supervisor.Running`.
 
     Args:
+        clock: tells the time.
         brief: what it is told.
         hub: what joins it with the others.
         ready: called when it serves.
@@ -41,16 +46,20 @@ class WorkerProcess(ProcessProtocol):
 
     def __init__(
         self,
+        clock: IReactorTime,
         brief: Brief,
         hub: Hub,
         ready: Callable[[], None],
         ended: Callable[[str], None],
     ) -> None:
+        self._clock = clock
         self._brief = brief
         self._hub = hub
         self._ready = ready
         self._ended = ended
         self._line: HubLine | None = None
+        self._last_output: IDelayedCall | None = None
+        self._is_over = False
 
         def take(line: bytes) -> None:
             log_line(brief.name, line)
@@ -109,8 +118,22 @@ class WorkerProcess(ProcessProtocol):
             # The other one goes first, while the last that it has said is still in this one.
             self._leave()
 
+    def processExited(self, reason: Failure) -> None:
+        """It is gone; what it has said may still be in its pipes."""
+        # What an app has started has the worker's output as well, and may live for as long as it
+        # likes: `processEnded` waits for that.
+        self._last_output = self._clock.callLater(LAST_OUTPUT_SECONDS, self._over, reason)
+
     def processEnded(self, reason: Failure) -> None:
-        """It is gone."""
+        """It is gone, and its pipes are read to the end."""
+        if self._last_output is not None and self._last_output.active():
+            self._last_output.cancel()
+        self._over(reason)
+
+    def _over(self, reason: Failure) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
         self._leave()
         status = reason.value
         number = getattr(status, "signal", None)

@@ -41,6 +41,22 @@ urlpatterns = [("/", Count)]
 """
 
 
+_STARTER = """
+import subprocess
+
+from mojo import MojoRequestHandler
+
+
+class Start(MojoRequestHandler):
+    def get(self):
+        print("started", subprocess.Popen(["sleep", "60"]).pid)
+        self.write(self.mojo.place.name)
+
+
+urlpatterns = [("/", Start)]
+"""
+
+
 class WorkersTestCase(TestCase):
     """Starts a project with some workers."""
 
@@ -211,6 +227,36 @@ class SessionTests(WorkersTestCase):
         found = await self.server.wait_for(r"\[stdout#info\] (\S+): counted 1")
         self.assertEqual(found.group(1), worker)
         await self.server.wait_for(rf"\[mojo\.\S+#info\] {worker}: 127.0.0.1 GET / 200 5")
+
+
+class SurvivedTests(WorkersTestCase):
+    """A project that starts processes, which have their worker's output and outlive it."""
+
+    workers = 2
+
+    def setUp(self):
+        self.project = Path(self.mktemp()).absolute()
+        self.project.mkdir(parents=True)
+        (self.project / "settings.py").write_text("DEBUG = True\n")
+        (self.project / "urls.py").write_text(_STARTER)
+        return super().setUp()
+
+    async def start_one(self) -> str:
+        """Have a worker start a process; give the worker's name."""
+        _, worker, _ = await self.get(b"/")
+        found = await self.server.wait_for(rf"{worker.decode()}: started (\d+)")
+        self.addCleanup(os.kill, int(found.group(1)), signal.SIGKILL)
+        return worker.decode()
+
+    async def test_dying(self) -> None:
+        """There is another worker in time, and the parent ends with its workers."""
+        worker = await self.start_one()
+        (pid,) = [pid for pid, name in self.children.items() if name == worker]
+        os.kill(pid, signal.SIGKILL)
+        await self.server.wait_for(rf"worker {worker} ended by itself after .* SIGKILL")
+        await self.server.wait_for(rf"worker {worker[0]}\.2 is ready")
+        await self.start_one()
+        self.assertEqual(await self.server.stop(), -15)
 
 
 class SignalTests(WorkersTestCase):

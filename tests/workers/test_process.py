@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
@@ -14,7 +15,7 @@ from mojo.tap import Options, count_workers
 from mojo.workers import frames
 from mojo.workers.brief import FROM_PARENT, TO_PARENT, Brief
 from mojo.workers.hub import Hub
-from mojo.workers.process import WorkerProcess, start_worker
+from mojo.workers.process import LAST_OUTPUT_SECONDS, WorkerProcess, start_worker
 from tests.e2e.processes import PROJECT
 from tests.workers.machine import MOST, MemoryPipe
 
@@ -39,13 +40,16 @@ class FakeProcess:
 
 class ProcessTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.hub = Hub(Clock(), MOST)
+        self.clock = Clock()
+        self.hub = Hub(self.clock, MOST)
         self.told: list[str] = []
-        self.process = WorkerProcess(
-            BRIEF, self.hub, lambda: self.told.append("ready"), self.told.append
-        )
+        self.process = self.make()
         self.fake = FakeProcess()
         self.process.makeConnection(self.fake)
+
+    def make(self) -> WorkerProcess:
+        ready = partial(self.told.append, "ready")
+        return WorkerProcess(self.clock, BRIEF, self.hub, ready, self.told.append)
 
     def test_brief(self) -> None:
         """It comes first, with its length, and is read as it was; it shows no secret."""
@@ -75,11 +79,27 @@ class ProcessTests(SynchronousTestCase):
             (ProcessDone(0), "with exit status 0"),
         ):
             self.told.clear()
+            self.process = self.make()
+            self.process.processExited(Failure(failure))
+            self.assertEqual(self.told, [])
             self.process.processEnded(Failure(failure))
             self.assertEqual(self.told, [why])
+            self.assertEqual(self.clock.getDelayedCalls(), [])
         self.process.retire()
         self.process.hurry()
         self.process.signal("TERM")
+
+    def test_survived(self) -> None:
+        """Nobody waits for what it has started, which has its pipes; that may still be heard."""
+        gone = Failure(ProcessTerminated(signal=signal.SIGKILL))
+        self.process.processExited(gone)
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.clock.advance(LAST_OUTPUT_SECONDS)
+        self.assertEqual(self.told, ["ready", "by signal SIGKILL"])
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
+        self.process.childDataReceived(1, b"and on\n")
+        self.process.processEnded(gone)
+        self.assertEqual(self.told, ["ready", "by signal SIGKILL"])
 
     def test_last_words(self) -> None:
         """What it has said is heard to the end, also when it hears nothing any more."""
