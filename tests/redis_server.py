@@ -79,8 +79,7 @@ class RedisServer:
         self.process = None
 
     def signal(self, number: int) -> None:
-        if not self.process.ended.called:
-            self.process.transport.signalProcess(number)
+        self.process.signal(number)
 
     async def clean(self) -> None:
         await self.stop()

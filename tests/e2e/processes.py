@@ -7,11 +7,12 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -81,10 +82,15 @@ class Process(ProcessProtocol):
             self._waiting.append((compiled, found))
         return found
 
+    def signal(self, name: str | int) -> None:
+        """Send it a signal, if it is there."""
+        # One that has ended is not `ended` before all that it has written is read.
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess(name)
+
     async def stop(self) -> int:
         """End it as an operator would."""
-        if not self.ended.called:
-            self.transport.signalProcess("TERM")
+        self.signal("TERM")
         return await self.ended
 
 

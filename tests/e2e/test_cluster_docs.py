@@ -77,7 +77,7 @@ class ClusterDocumentTests(TestCase):
         found = re.search("|".join(self.ports.values()), " ".join(parts))
         port = found[0] if found else self.here("8080")
         if port in self.running:
-            self.running[port].transport.signalProcess("INT")
+            self.running[port].signal("INT")
             await self.running.pop(port).ended
         process = start(program, *parts[1:], *more, cwd=self.folder, REDIS_URL=redis)
         self.running[port] = process

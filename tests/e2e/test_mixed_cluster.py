@@ -80,13 +80,13 @@ class MixedTestCase(MeshTestCase):
         client = start(NODE, HERE / "js" / "run.mjs", "mixed.moving", *self.bases, CHROMIUM, *more)
         killed = (await client.wait_for(r"KILL (\w)\.|Error")).group(1)
         if killed:
-            self.servers[killed].transport.signalProcess("KILL")
+            self.servers[killed].signal("KILL")
             await client.wait_for(r"START \w\.|Error")
             await self.start_named(killed)
             client.transport.write(b"started\n")
         stopped = (await client.wait_for(r"STOP (\w)\.|Error")).group(1)
         if stopped:
-            self.servers[stopped].transport.signalProcess("TERM")
+            self.servers[stopped].signal("TERM")
         await self.succeed(client)
         self.assertEqual(await self.servers[stopped].ended, -15)
 

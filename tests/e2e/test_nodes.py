@@ -87,7 +87,7 @@ class EndTests(NodesTestCase):
         """Three beats of two seconds, and one: the stated time."""
         client = self.scenario("killed", "7")
         await client.wait_for("KILL")
-        self.processes[0].transport.signalProcess("KILL")
+        self.processes[0].signal("KILL")
         await self.succeed(client)
         for process in self.processes[1:]:
             self.assertEqual(process.output.count("it is taken for dead"), 1)
@@ -96,7 +96,7 @@ class EndTests(NodesTestCase):
         """Nobody waits for beats of a server that has said that it goes."""
         client = self.scenario("stopped")
         await client.wait_for("STOP")
-        self.processes[0].transport.signalProcess("TERM")
+        self.processes[0].signal("TERM")
         await self.succeed(client)
         for process in self.processes[1:]:
             self.assertNotIn("taken for dead", process.output)
@@ -112,7 +112,7 @@ class RevokedTests(NodesTestCase):
         self.assertEqual(await self.key_of(self.bases[1], good), "ada")
         self.assertEqual(await self.key_of(self.bases[1], bad), "guest:")
         for process in self.processes:
-            process.transport.signalProcess("KILL")
+            process.signal("KILL")
             await process.ended
         base = await self.start_one("four")
         self.assertEqual(await self.key_of(base, good), "ada")

@@ -160,7 +160,7 @@ class ProxyTests:
         client = self.start_client("proxied.drained")
         pid = int((await client.wait_for(r"STOP (\d+)")).group(1))
         (leaving,) = [p for p, _ in self.nodes.values() if p.transport.pid == pid]
-        leaving.transport.signalProcess("TERM")
+        leaving.signal("TERM")
         moved = await client.wait_for(r"MOVED (\d+)|AssertionError")
         await self.check(client)
         self.assertGreater(int(moved.group(1)), 3)
@@ -172,7 +172,7 @@ class ProxyTests:
     async def test_dead_node(self) -> None:
         """A node that is gone without a word is not missed, and the other knows visitors."""
         process, _ = self.nodes["a"]
-        process.transport.signalProcess("KILL")
+        process.signal("KILL")
         await process.ended
         await self.scenario("exchange")
         await self.scenario("registry")

@@ -90,8 +90,7 @@ class StoppingTestCase(TestCase):
         self.addCleanup(self.end)
 
     def end(self) -> Deferred[int]:
-        if not self.server.ended.called:
-            self.server.transport.signalProcess("KILL")
+        self.server.signal("KILL")
         return self.server.ended
 
     async def connect(self) -> Talker:
@@ -103,7 +102,7 @@ class StoppingTestCase(TestCase):
         return talker
 
     def signal(self, name: str) -> None:
-        self.server.transport.signalProcess(name)
+        self.server.signal(name)
 
 
 class SignalTests(StoppingTestCase):

@@ -76,15 +76,14 @@ class WorkersTestCase(TestCase):
             await self.server.wait_for(rf"worker {number}\.1 is ready")
 
     async def end(self) -> None:
-        if self.server.ended.called:
-            return
-        children = self.children
-        self.server.transport.signalProcess("KILL")
+        # One that has ended has no number, and may not be `ended` yet.
+        children = self.children if self.pid else {}
+        self.server.signal("KILL")
         await self.server.ended
         await self.until(lambda: not any(map(is_there, children)), "the end of the workers")
 
     @property
-    def pid(self) -> int:
+    def pid(self) -> int | None:
         return self.server.transport.pid
 
     @property

@@ -1,0 +1,26 @@
+"""What the other tests here start their processes with."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from tests.e2e.processes import start
+
+
+class ProcessTests(TestCase):
+    timeout = 60
+
+    async def test_signals_to_one_that_has_just_ended(self) -> None:
+        """It is not signalled any more, and is waited for until its last word is read."""
+        # What it leaves behind has its output open, until its input is closed.
+        process = start("/bin/sh", "-c", "exec 3<&0; (cat <&3; echo over) & exit 3")
+        exited: Deferred[None] = Deferred()
+        process.processExited = lambda reason: exited.callback(None)
+        await exited
+        stopped = Deferred.fromCoroutine(process.stop())
+        self.assertFalse(process.ended.called)
+        process.transport.closeStdin()
+        self.assertEqual(await stopped, 3)
+        self.assertEqual(process.output, "over\n")
+        self.assertEqual(await process.stop(), 3)
