@@ -24,7 +24,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from mojo.draining import GOODBYE_SECONDS
-from mojo.errors import LocalError
+from mojo.errors import ListenError, LocalError
 from mojo.listening import Listening
 from mojo.parts import make_banner
 from mojo.secret_files import new_secret
@@ -41,6 +41,9 @@ _log = Logger()
 
 #: Seconds beyond those of a drain after which a worker that has not ended is killed.
 STOP_MARGIN = 10.0
+#: The most bytes of the folder of the workers' sockets: the path of one has 103 on some systems,
+#: of which its name may take 16.
+MAX_FOLDER = 87
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,25 @@ def try_out(make: Callable[[], object], line_of: Callable[[LocalError], str]) ->
     _, status = os.waitpid(child, 0)
     if status:
         raise SystemExit(1)
+
+
+def make_folder() -> str:
+    """
+    Make the folder of the workers' sockets, for this user alone.
+
+    Raises:
+        ListenError: it cannot be made, or no socket could be in it.
+    """
+    try:
+        folder = tempfile.mkdtemp(prefix="mojo-workers-")
+    except OSError as exc:
+        raise ListenError(f"cannot make a folder for the workers' sockets: {exc}") from exc
+    if len(os.fsencode(folder)) > MAX_FOLDER:
+        os.rmdir(folder)
+        raise ListenError(
+            f"{folder!r} is too long a path for the workers' sockets: set TMPDIR to a shorter one"
+        )
+    return folder
 
 
 class Parent(MultiService):
@@ -160,13 +182,17 @@ class Parent(MultiService):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        """Start the workers."""
+        """
+        Start the workers.
+
+        Raises:
+            ListenError: there can be no sockets of theirs.
+        """
         self._listening.open()
         self.stopping = False
         families = tuple(port.socket.family for port in self._ports.held)
         # Here, since this is who the workers are as well.
-        folder = tempfile.mkdtemp(prefix="mojo-workers-")
-        self._brief = replace(self._brief, families=families, folder=folder)
+        self._brief = replace(self._brief, families=families, folder=make_folder())
         banner = make_banner(self._orders.name, self.settings, (), self._listening.addresses)
         _log.info("{banner}\n  by {workers} workers", banner=banner, workers=self._orders.workers)
         # A process that ends before the reactor runs would not be noticed.

@@ -409,10 +409,10 @@ class StartTests(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
 
-    async def fail_to_start(self, *arguments: str, project=MESH) -> list[str]:
+    async def fail_to_start(self, *arguments: str, project=MESH, **environment: str) -> list[str]:
         process = start_twistd(
             self.folder, "--project", project, "--workers", "2",
-            "--listen", "tcp:0:interface=127.0.0.1", *arguments,
+            "--listen", "tcp:0:interface=127.0.0.1", *arguments, **environment,
         )  # fmt: skip
         self.assertEqual(await process.ended, 1)
         return process.output.splitlines()
@@ -434,6 +434,15 @@ class StartTests(TestCase):
         output = await self.fail_to_start("--listen", "ssl:0:privateKey=/nowhere")
         self.assertIn("cannot listen on 'ssl:0:privateKey=/nowhere'", output[-1])
         self.assertEqual([line for line in output if "0.1" in line], [])
+
+    async def test_long_folder(self) -> None:
+        """Where no socket can be it is one line, and not workers that die one after another."""
+        folder = self.folder / ("x" * 100)
+        folder.mkdir()
+        output = await self.fail_to_start(TMPDIR=str(folder))
+        self.assertIn("twistd mojo: ", output[-1])
+        self.assertIn("is too long a path for the workers' sockets", output[-1])
+        self.assertEqual(list(folder.iterdir()), [])
 
     async def test_daemon(self) -> None:
         """A daemon's workers are its own, and their log is its log."""
