@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twisted.internet.task import Clock
 from twisted.python import usage
 
-from mojo import systemd
-from mojo.draining import GOODBYE_SECONDS
-from mojo.errors import LocalError
 from mojo.heap import keep_freed_memory, uncollected
 
 with uncollected():
-    # Half of a start is these.
+    # Half of a start is these, and what they import.
+    from mojo import systemd
+    from mojo.draining import GOODBYE_SECONDS
+    from mojo.errors import LocalError
     from mojo.project.loader import Project, load_project, load_settings
     from mojo.service import MojoService
     from mojo.settings import Settings, parse_override

@@ -37,6 +37,28 @@ service.privilegedStartService()
 service.startService()
 """
 
+# Imports all of it with a collector that looks whenever it may, and prints what of it was there
+# when it did.
+_COLLECT = """
+import gc
+import sys
+from twisted.internet import reactor
+from twisted.python import usage
+
+def look(phase, info):
+    if gc.get_freeze_count():
+        gc.callbacks.clear()
+    else:
+        seen.update(name for name in sys.modules if name.partition(".")[0] == "mojo")
+
+seen = set()
+gc.callbacks.append(look)
+gc.set_threshold(10)
+import mojo.tap
+print(sorted(seen))
+print(gc.get_freeze_count() > 10_000, "mojo.service" in sys.modules)
+"""
+
 
 @implementer(IReactorThreads)
 class ThreadedClock(Clock):
@@ -91,8 +113,11 @@ class StartTests(SynchronousTestCase):
 
     def start(self, *arguments: str, then: str) -> str:
         options = ["--listen=tcp:0:interface=127.0.0.1", *arguments]
+        return self.run_python(_START + then, "--project=examples/chat", *options)
+
+    def run_python(self, code: str, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", _START + then, "--project=examples/chat", *options],
+            [sys.executable, "-c", code, *arguments],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -104,6 +129,11 @@ class StartTests(SynchronousTestCase):
     def test_what_a_project_does_not_use_is_not_imported(self) -> None:
         """Each of these takes time, and Autobahn as much as half of all the rest."""
         self.assertEqual(self.start(then="print(there())"), "[]\n")
+
+    def test_no_garbage_is_looked_for_meanwhile(self) -> None:
+        """Nor ever after in what was imported: a collection would look through all of it."""
+        output = self.run_python(_COLLECT)
+        self.assertEqual(output, "['mojo', 'mojo.heap', 'mojo.tap']\nTrue True\n")
 
     def test_autobahn_comes_later_and_in_a_thread(self) -> None:
         """The reactor answers meanwhile, and no client's first odd frame has to wait."""
