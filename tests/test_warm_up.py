@@ -25,7 +25,9 @@ from mojo.tap import Options, makeService
 LATE = ("autobahn", "txredisapi", "jinja2", "markupsafe", "jwt", "msgpack", "pydantic",
         "mojo.client", "mojo.testing", "mojo.redis", "mojo.cluster",
         "mojo.workers", "mojo.sessions.redis_store",
-        "mojo.sessions.cookie_store", "cffi", "pycparser")
+        "mojo.sessions.cookie_store", "cffi", "pycparser",
+        "mojo.engineio.forms", "multipart", "mojo.engineio.version3",
+        "mojo.engineio.transports.deflate")
 
 def there():
     return [name for name in LATE if name in sys.modules]

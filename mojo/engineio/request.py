@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from mojo.engineio.exchange import Mount, WebUpload
-from mojo.engineio.forms import read_form
 from mojo.errors import EngineError, PayloadTooLongError, RemoteError
 
 _log = Logger()
@@ -84,6 +83,9 @@ class EngineRequest(Request):
         super().process()
 
     def _read_form(self) -> None:
+        # Here, since a start need not wait for what reads forms: many a server is sent none.
+        from mojo.engineio.forms import read_form  # noqa: PLC0415
+
         kind = self.getHeader(b"content-type")
         if kind and self.content is not None and self.args is not None:
             length = self.content.seek(0, os.SEEK_END)

@@ -34,7 +34,6 @@ from mojo.engineio.transports.opening import check_upgrade
 from mojo.engineio.transports.polling import PollingTransport
 from mojo.engineio.transports.websocket import WebSocketFactory, WebSocketTransport
 from mojo.engineio.upgrade import Upgrade
-from mojo.engineio.version3 import VERSION_3, VERSION_3_BASE64
 from mojo.engineio.versions import VERSION_4, Version
 from mojo.errors import EngineError, EngineErrorCode, PayloadTooLongError, RemoteError
 
@@ -189,6 +188,9 @@ class EngineResource(Resource):
             return VERSION_4
         is_old = asked in (None, "3")
         if is_old and self.engine.options.allow_eio3:
+            # Here, since a start need not wait for what few allow.
+            from mojo.engineio.version3 import VERSION_3, VERSION_3_BASE64  # noqa: PLC0415
+
             return VERSION_3_BASE64 if terms.base64 else VERSION_3
         detail = "neither EIO=4 nor EIO=3"
         if is_old:

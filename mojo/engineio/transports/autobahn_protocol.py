@@ -9,6 +9,7 @@ its affair; see `mojo.engineio.transports.opening`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -20,10 +21,12 @@ from autobahn.websocket.compress import (
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.engineio.options import EngineOptions
+from mojo.engineio.packet import Packet
 from mojo.engineio.transports.autobahn_options import set_protocol_options
-from mojo.engineio.transports.deflate import read_options
+from mojo.engineio.transports.deflate import Deflater, read_offers, read_options
 from mojo.engineio.transports.fragments import Fragments
 from mojo.engineio.transports.silence import Silence
+from mojo.engineio.versions import Version
 
 
 class Carrier(Protocol):
@@ -220,19 +223,19 @@ class AutobahnFactory(WebSocketServerFactory):
             max_message_size=self.max_payload + 1,
         )
 
-    def negotiate(self, offers: str) -> tuple[str, PerMessageDeflate | None]:
+    def negotiate(self, headers: Iterable[str]) -> tuple[str, PerMessageDeflate | None]:
         """
         Choose how a client's messages are compressed.
 
         Args:
-            offers: what it offers, as `read_offers` gives it.
+            headers: the values of its ``Sec-WebSocket-Extensions``.
         Returns:
             The answer's ``Sec-WebSocket-Extensions``, and what unpacks the messages; ``""``
             and ``None`` if they are not compressed.
         """
         parsed = [
             PerMessageDeflateOffer.parse(_parameters(offer))
-            for offer in offers.split(", ")
+            for offer in read_offers(headers).split(", ")
             if offer
         ]
         accepted = self.accept_compression(parsed)
@@ -242,6 +245,18 @@ class AutobahnFactory(WebSocketServerFactory):
             accepted.get_extension_string(),
             PerMessageDeflate.create_from_offer_accept(True, accepted),
         )
+
+    def framer_of(
+        self, version: Version, compression: PerMessageDeflate
+    ) -> Callable[[Packet], bytes]:
+        """Give what makes the frames of a client of which `negotiate` said how."""
+        assert self._deflate is not None
+        return Deflater(
+            version,
+            self._deflate,
+            compression.server_max_window_bits,
+            no_context_takeover=compression.server_no_context_takeover,
+        ).frame_of
 
     def begin(
         self, carrier: Carrier, compression: PerMessageDeflate | None = None

@@ -18,7 +18,6 @@ from hashlib import sha1
 
 from mojo.engineio.exchange import Exchange
 from mojo.engineio.head import Fields
-from mojo.engineio.transports.deflate import read_offers
 from mojo.errors import EngineError, EngineErrorCode
 
 # RFC 6455 section 4.2.1: 16 bytes in base64.
@@ -64,11 +63,6 @@ def _tokens(fields: Fields, name: str) -> list[str]:
 def _protocols(fields: Fields) -> list[str]:
     values = fields.get("sec-websocket-protocol", ())
     return [name.strip() for value in values for name in value.split(",")]
-
-
-def compression_offers(exchange: Exchange) -> str:
-    """Give what a request offers of compression, built anew; see `read_offers`."""
-    return read_offers(exchange.read_head().get("sec-websocket-extensions", ()))
 
 
 def opening_response(

@@ -23,12 +23,11 @@ from mojo.engineio.packet import Packet
 from mojo.engineio.ports import CloseReason, TransportOwner
 from mojo.engineio.stats import EngineStats
 from mojo.engineio.transports.closing import close_for_writing
-from mojo.engineio.transports.deflate import Deflater, read_options
 from mojo.engineio.transports.descriptor import Descriptor
 from mojo.engineio.transports.frame_reader import FrameReader
 from mojo.engineio.transports.frames import frame_of, framer_of
 from mojo.engineio.transports.joining import Joiner, frames_of
-from mojo.engineio.transports.opening import compression_offers, opening_response
+from mojo.engineio.transports.opening import opening_response
 from mojo.engineio.transports.outlet import CHUNK, Greeting, Outlet
 from mojo.engineio.transports.poller import Batches, Poller
 from mojo.engineio.transports.takeover import take_over
@@ -168,17 +167,14 @@ class WebSocketTransport(FrameReader):
             says_more: likewise.
         """
         extension = ""
-        if self._host.deflate is not None:
-            extension, compression = self._host.autobahn.negotiate(compression_offers(exchange))
+        if self._host.deflates:
+            autobahn = self._host.autobahn
+            offers = exchange.read_head().get("sec-websocket-extensions", ())
+            extension, compression = autobahn.negotiate(offers)
             if compression is not None:
-                self._frame = Deflater(
-                    self.version,
-                    self._host.deflate,
-                    compression.server_max_window_bits,
-                    no_context_takeover=compression.server_no_context_takeover,
-                ).frame_of
+                self._frame = autobahn.framer_of(self.version, compression)
                 # It unpacks, so it stays.
-                self._autobahn = self._host.autobahn.begin(self, compression)
+                self._autobahn = autobahn.begin(self, compression)
         response = opening_response(exchange, headers, extension)
         self.early = take_over(exchange, self, self._host.poller)
         greeting = self._outlet = Greeting(response, self._outlet, self._greeted)
@@ -318,7 +314,8 @@ class WebSocketFactory:
     ) -> None:
         self.stats = stats
         self.max_payload = options.max_payload
-        self.deflate = read_options(options.per_message_deflate)
+        #: Whether messages may be compressed.
+        self.deflates = options.per_message_deflate is not False
         self.poller = Poller(batches)
         self.joiner = Joiner()
         self._clock = clock
@@ -329,9 +326,9 @@ class WebSocketFactory:
         self.closing: Deadlines[WebSocketTransport] = Deadlines(
             clock, options.close_timeout, _abort
         )
-        if self.deflate is not None:
+        if self.deflates:
             # Each client may need it, from its opening handshake on.
-            load_autobahn()
+            self._autobahn = load_autobahn()(clock, options)
 
     @property
     def autobahn(self) -> AutobahnFactory:
