@@ -215,6 +215,8 @@ class Settings(Checked):
             `mojo.cluster`.
         workers: how many processes ``twistd mojo`` serves the project by; ``"auto"`` for one
             on each processor.
+        worker_timeout: seconds after which a worker whose reactor does not turn is ended, and
+            followed by another one; ``None`` for never.
         cluster_heartbeat: seconds between two signs of life to the other servers.
         socket_io: see `SocketIOSettings`.
     """
@@ -261,6 +263,7 @@ class Settings(Checked):
             of_first=checks.matching("auto", "a number of processes or 'auto'"),
         ),
     )
+    worker_timeout: float | None = setting(60.0, checks.optional(checks.number("seconds", above=1)))
     cluster_heartbeat: float = setting(5.0, checks.number("seconds", above=1))
     socket_io: SocketIOSettings = field(default_factory=SocketIOSettings)
 

@@ -27,6 +27,7 @@ class Brief:
         families: the address families of the ports that are open for that, in order.
         reactor: the module of the reactor.
         most: most bytes of a frame of the pipes.
+        sign_seconds: seconds between two signs of life to the parent; ``None`` for none.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Brief:
     families: Sequence[int]
     reactor: str
     most: int
+    sign_seconds: float | None
 
     def to_json(self) -> bytes:
         """Give it as a worker reads it."""

@@ -35,7 +35,7 @@ from mojo.workers.hub import Hub
 from mojo.workers.ports import Holder
 from mojo.workers.process import WorkerProcess, start_worker
 from mojo.workers.store import serve_sessions
-from mojo.workers.supervisor import Running, Supervisor
+from mojo.workers.supervisor import SILENT_LOOKS, Running, Supervisor
 
 _log = Logger()
 
@@ -165,9 +165,12 @@ class Parent(MultiService):
             families=(),
             reactor=type(reactor).__module__,
             most=most,
+            sign_seconds=settings.worker_timeout and settings.worker_timeout / SILENT_LOOKS,
         )
         stop_seconds = settings.drain_seconds + GOODBYE_SECONDS + STOP_MARGIN
-        self.supervisor = Supervisor(reactor, orders.workers, self._spawn, stop_seconds)
+        self.supervisor = Supervisor(
+            reactor, orders.workers, self._spawn, stop_seconds, settings.worker_timeout
+        )
         self.supervisor.setServiceParent(self)  # type: ignore[no-untyped-call]
         ReloadSignal(reactor, self.supervisor.reload).setServiceParent(self)  # type: ignore[no-untyped-call]
 
@@ -222,9 +225,15 @@ class Parent(MultiService):
         """Let a stop that is under way wait for nothing any more."""
         self.supervisor.hurry()
 
-    def _spawn(self, name: str, ready: Callable[[], None], ended: Callable[[str], None]) -> Running:
+    def _spawn(
+        self,
+        name: str,
+        ready: Callable[[], None],
+        ended: Callable[[str], None],
+        lives: Callable[[], None],
+    ) -> Running:
         brief = replace(self._brief, name=name)
-        process = WorkerProcess(self._reactor, brief, self.hub, ready, ended)
+        process = WorkerProcess(self._reactor, brief, self.hub, ready, ended, lives)
         ports = [port.fileno() for port in self._ports.held]
         return start_worker(self._reactor, process, name, ports, ended)
 

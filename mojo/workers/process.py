@@ -42,6 +42,7 @@ class WorkerProcess(ProcessProtocol):
         hub: what joins it with the others.
         ready: called when it serves.
         ended: called with the reason when it is gone.
+        lives: called when it says anything.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class WorkerProcess(ProcessProtocol):
         hub: Hub,
         ready: Callable[[], None],
         ended: Callable[[str], None],
+        lives: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._brief = brief
         self._hub = hub
         self._ready = ready
         self._ended = ended
+        self._lives = lives
         self._line: HubLine | None = None
         self._last_output: IDelayedCall | None = None
         self._is_over = False
@@ -85,7 +88,8 @@ class WorkerProcess(ProcessProtocol):
         """Send it a signal, unless it is gone."""
         try:
             if self.transport is not None:
-                self.transport.signalProcess(name)
+                # By number: Twisted has names for some of them only.
+                self.transport.signalProcess(signal.Signals[f"SIG{name}"])
         except ProcessExitedAlready:
             pass
 
@@ -103,6 +107,7 @@ class WorkerProcess(ProcessProtocol):
         if childFD in self._outputs:
             self._outputs[childFD].received(data)
         elif self._line is not None:
+            self._lives()
             try:
                 self._line.received(data)
             except PacketError:
@@ -143,9 +148,10 @@ class WorkerProcess(ProcessProtocol):
             self._ended(f"with exit status {getattr(status, 'exitCode', None)}")
 
     def _heard(self, word: str) -> None:
-        if word != "ready":
+        if word == "ready":
+            self._ready()
+        elif word != "alive":
             raise PacketError("an unknown word")
-        self._ready()
 
     def _leave(self) -> None:
         line, self._line = self._line, None

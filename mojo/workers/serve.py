@@ -7,6 +7,7 @@ thread sees to it that it ends also where the reactor does not turn.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as LateError
 from twisted.internet.stdio import StandardIO
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.reflect import namedModule
 
@@ -99,6 +101,8 @@ def run() -> None:
     output = os.dup(1)
     globalLogBeginner.beginLoggingTo([LineObserver(output)])
     threading.Thread(target=_end_with_parent, args=(os.dup(TO_PARENT),), daemon=True).start()
+    # A parent that hears nothing of us wants to know where we are, before it ends us.
+    faulthandler.register(signal.SIGQUIT, 2)
     reactor = _install(brief.reactor)
     keep_freed_memory()
     link = Link(reactor, brief.most)
@@ -155,6 +159,10 @@ def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
         signal.signal(signal.SIGINT, _ignore)
         link.tell("ready")
+        if brief.sign_seconds is not None:
+            living = LoopingCall(link.tell, "alive")
+            living.clock = reactor
+            living.start(brief.sign_seconds, now=False)
 
     reactor.callWhenRunning(begin)
 

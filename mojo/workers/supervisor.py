@@ -5,6 +5,10 @@ A worker that ends is followed by the next one: at once if it had lived for a wh
 and later if it had not, so that a project that cannot start does not keep the machine busy.  A
 reload starts a new worker, waits until it is ready, and lets the old one go; then it is
 the next one's turn.  If the new one does not come up the reload ends there, and the old ones stay.
+
+A worker that serves says every now and then that its reactor turns.  One of which nothing is
+heard for too long is ended.  That time is counted in looks, between which all is read that
+there is: so nobody is ended because it was the parent that stood still.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Any, Protocol
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 _log = Logger()
@@ -30,6 +35,10 @@ FIRST_DELAY, MAX_DELAY = 0.5, 30.0
 LINGER_SECONDS = 0.5
 #: Seconds in which a worker that must not wait any more ends by itself.
 HURRY_SECONDS = 3.0
+#: How often a worker that is watched is looked at, and has said nothing, until it is ended.
+SILENT_LOOKS = 4
+#: Seconds in which one that is ended for that tells the log where it is.
+TRACE_SECONDS = 1.0
 
 
 class Running(Protocol):
@@ -58,6 +67,7 @@ class Worker:
         came_up: fires with whether it became ready.
         ended: fires when it is gone.
         is_leaving: whether it has been told to end.
+        silent_looks: how often it was looked at since it was heard of.
     """
 
     def __init__(self, name: str, began: float) -> None:
@@ -67,6 +77,7 @@ class Worker:
         self.came_up: Deferred[bool] = Deferred()
         self.ended: Deferred[None] = Deferred()
         self.is_leaving = False
+        self.silent_looks = 0
         self.timer: IDelayedCall | None = None
 
     def __repr__(self) -> str:
@@ -91,9 +102,9 @@ class Slot:
         self.restart: IDelayedCall | None = None
 
 
-#: Starts a process: it is given the worker's name, and what to call when it is ready and when
-#: it is gone, with the reason.
-Spawn = Callable[[str, Callable[[], None], Callable[[str], None]], Running]
+#: Starts a process: it is given the worker's name, and what to call when it is ready, when
+#: it is gone, with the reason, and whenever it is heard of.
+Spawn = Callable[[str, Callable[[], None], Callable[[str], None], Callable[[], None]], Running]
 
 
 class Supervisor(Service):
@@ -105,15 +116,26 @@ class Supervisor(Service):
         count: how many workers there are to be.
         spawn: starts one.
         stop_seconds: how long one may take to end.
+        timeout: seconds without a sign of life after which one is ended; ``None`` for never.
 
     Attributes:
         up: fires when all were ready for the first time.
     """
 
-    def __init__(self, clock: Any, count: int, spawn: Spawn, stop_seconds: float) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        count: int,
+        spawn: Spawn,
+        stop_seconds: float,
+        timeout: float | None = None,
+    ) -> None:
         self._clock = clock
         self._spawn = spawn
         self._stop_seconds = stop_seconds
+        self._timeout = timeout
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
         self._slots = [Slot(number) for number in range(count)]
         self._workers: list[Worker] = []
         self._reloads = 0
@@ -125,10 +147,14 @@ class Supervisor(Service):
         super().startService()  # type: ignore[no-untyped-call]
         for slot in self._slots:
             slot.worker = self._launch(slot)
+        if self._timeout is not None:
+            self._looking.start(self._timeout / SILENT_LOOKS, now=False)
 
     def stopService(self) -> Deferred[None]:
         """Let all go, at the same time; fires when there is none any more."""
         super().stopService()  # type: ignore[no-untyped-call]
+        if self._looking.running:
+            self._looking.stop()
         gone: Deferred[None] = Deferred()
         self._gone = gone
         for slot in self._slots:
@@ -161,6 +187,7 @@ class Supervisor(Service):
             worker.name,
             lambda: self._ready(slot, worker),
             lambda why: self._ended(slot, worker, why),
+            lambda: self._heard(worker),
         )
         return worker
 
@@ -181,6 +208,26 @@ class Supervisor(Service):
         worker.came_up.callback(True)
         if not self.up.called and all(s.worker and s.worker.came_up.called for s in self._slots):
             self.up.callback(None)
+
+    def _heard(self, worker: Worker) -> None:
+        worker.silent_looks = 0
+
+    def _look(self) -> None:
+        """End whoever serves, and is silent for too long."""
+        for worker in self._workers:
+            if not worker.came_up.called or worker.is_leaving:
+                continue
+            worker.silent_looks += 1
+            # By then the whole time has passed since it was heard of.
+            if worker.silent_looks == SILENT_LOOKS + 1:
+                _log.error(
+                    "worker {name} has said nothing for {seconds:g} s: it is killed, "
+                    "after it has said where it is",
+                    name=worker.name,
+                    seconds=self._timeout,
+                )
+                worker.running.signal("QUIT")
+                worker.timer = self._clock.callLater(TRACE_SECONDS, worker.running.signal, "KILL")
 
     def _dismiss(self, worker: Worker) -> None:
         """Have a worker leave, in the time that it may take."""

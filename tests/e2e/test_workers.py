@@ -402,6 +402,25 @@ class StuckTests(StoppingTestCase):
         self.assertFalse(any(map(is_there, self.children)))
 
 
+class WatchTests(StoppingTestCase):
+    async def test_handler_that_never_returns(self) -> None:
+        """The log says where it is, and there is another worker in its place."""
+        await self.serve("WORKERS=2", "WORKER_TIMEOUT=2")
+        for number in range(2):
+            await self.server.wait_for(rf"worker {number}\.1 is ready")
+        (await self.connect()).say('42["block"]')
+        found = await self.server.wait_for(r"worker (\d)\.1 has said nothing for 2 s")
+        number = found.group(1)
+        await self.server.wait_for(
+            rf'{number}\.1: +File "\S+socket_handlers\.py", line \d+ in block'
+        )
+        await self.server.wait_for(
+            rf"worker {number}\.1 ended by itself after .* by signal SIGKILL"
+        )
+        await self.server.wait_for(rf"worker {number}\.2 is ready")
+        self.assertEqual(self.server.output.count("has said nothing"), 1)
+
+
 class StartTests(TestCase):
     timeout = 60
 

@@ -22,6 +22,7 @@ from tests.workers.machine import MOST, MemoryPipe
 BRIEF = Brief(
     name="0.1", folder="/x", project="/p", assignments=["A=1"], redis="redis://:pw@x",
     secret="the secret", endpoints=["tcp:80"], families=[2], reactor="r", most=MOST,
+    sign_seconds=15.0,
 )  # fmt: skip
 
 
@@ -32,10 +33,10 @@ class FakeProcess:
         self.pipes = {FROM_PARENT: MemoryPipe()}
         self.signals: list[str] = []
 
-    def signalProcess(self, name) -> None:
-        if name == "TERM":
+    def signalProcess(self, number) -> None:
+        if number == signal.SIGTERM:
             raise ProcessExitedAlready
-        self.signals.append(name)
+        self.signals.append(signal.Signals(number).name)
 
 
 class ProcessTests(SynchronousTestCase):
@@ -43,13 +44,15 @@ class ProcessTests(SynchronousTestCase):
         self.clock = Clock()
         self.hub = Hub(self.clock, MOST)
         self.told: list[str] = []
+        self.signs: list[str] = []
         self.process = self.make()
         self.fake = FakeProcess()
         self.process.makeConnection(self.fake)
 
     def make(self) -> WorkerProcess:
         ready = partial(self.told.append, "ready")
-        return WorkerProcess(self.clock, BRIEF, self.hub, ready, self.told.append)
+        lives = partial(self.signs.append, "heard")
+        return WorkerProcess(self.clock, BRIEF, self.hub, ready, self.told.append, lives)
 
     def test_brief(self) -> None:
         """It comes first, with its length, and is read as it was; it shows no secret."""
@@ -63,13 +66,25 @@ class ProcessTests(SynchronousTestCase):
         self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
         self.assertEqual(self.told, ["ready"])
 
+    def test_lives(self) -> None:
+        """Whatever it says to its parent is a sign of life; what it prints is none."""
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("alive")[:3])
+        self.process.childDataReceived(1, b"a thread prints\n")
+        self.process.childDataReceived(TO_PARENT, frames.pack_control("alive")[3:])
+        self.assertEqual((self.signs, self.told), (["heard"] * 2, []))
+
     def test_nonsense(self) -> None:
         """A worker that says what none says is killed, and not heard any more."""
         self.process.childDataReceived(TO_PARENT, frames.pack_control("nonsense"))
-        self.assertEqual(self.fake.signals, ["KILL"])
+        self.assertEqual(self.fake.signals, ["SIGKILL"])
         self.process.childDataReceived(TO_PARENT, frames.pack_control("ready"))
         self.assertEqual(self.told, [])
         self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_signals(self) -> None:
+        """Those, too, of which Twisted has no name."""
+        self.process.signal("QUIT")
+        self.assertEqual(self.fake.signals, ["SIGQUIT"])
 
     def test_ends(self) -> None:
         """How it ended is told in words; what it is told then is nobody's error."""

@@ -12,8 +12,9 @@ from mojo.workers.supervisor import LINGER_SECONDS, START_SECONDS, Supervisor
 class Fake:
     """A process that does nothing by itself."""
 
-    def __init__(self, name, ready, ended) -> None:
+    def __init__(self, name, ready, ended, lives) -> None:
         self.name = name
+        self.lives = lives
         self.ready = ready
         self._ended = ended
         self.told: list[str] = []
@@ -46,8 +47,8 @@ class SupervisorTestCase(SynchronousTestCase):
         if event["log_namespace"] == "mojo.workers.supervisor":
             self.lines.append(event["log_format"].format(**event))
 
-    def spawn(self, name, ready, ended) -> Fake:
-        self.started.append(Fake(name, ready, ended))
+    def spawn(self, *args) -> Fake:
+        self.started.append(Fake(*args))
         return self.started[-1]
 
     def start(self) -> None:
@@ -173,6 +174,70 @@ class StopTests(SupervisorTestCase):
         self.clock.advance(3)
         self.assertEqual(self.started[1].told, ["TERM", "hurry", "KILL"])
         self.started[1].end()
+        self.successResultOf(stopping)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class WatchTests(SupervisorTestCase):
+    """Workers of which nothing may be unheard for longer than 20 seconds."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.supervisor = Supervisor(self.clock, 2, self.spawn, 18.0, 20.0)
+        self.supervisor.startService()
+        for fake in self.started:
+            fake.ready()
+        self.lines.clear()
+
+    def pass_seconds(self, seconds: int, *live: Fake) -> None:
+        """Let time pass, with signs of life of some."""
+        for _ in range(seconds):
+            for fake in live:
+                fake.lives()
+            self.clock.advance(1)
+
+    def test_one_that_hangs(self) -> None:
+        """It is asked where it is and killed, with one line, and followed; the others stay."""
+        hung, other = self.started
+        self.pass_seconds(3, hung, other)
+        self.pass_seconds(21, other)
+        self.assertEqual((hung.told, self.lines), ([], []))
+        self.pass_seconds(1, other)
+        self.assertEqual(hung.told, ["QUIT"])
+        self.pass_seconds(1, other)
+        self.assertEqual(hung.told, ["QUIT", "KILL"])
+        self.assertEqual(
+            self.lines,
+            ["worker 0.1 has said nothing for 20 s: it is killed, after it has said where it is"],
+        )
+        hung.end()
+        self.clock.advance(0)
+        self.assertEqual((self.there, other.told), (["1.1", "0.2"], []))
+
+    def test_the_parent_stands_still(self) -> None:
+        """Time in which nobody could be heard counts against nobody."""
+        self.clock.advance(300)
+        self.pass_seconds(5, *self.started)
+        self.clock.advance(300)
+        self.pass_seconds(5, *self.started)
+        self.assertEqual([fake.told for fake in self.started], [[], []])
+
+    def test_who_is_not_watched(self) -> None:
+        """Not one that starts, which has longer, and not one that leaves."""
+        first, other = self.started
+        other.end()
+        self.clock.advance(0.5)
+        self.supervisor.reload()
+        self.started[3].ready()
+        self.pass_seconds(40)
+        self.assertEqual(first.told, ["retire", "TERM", "KILL"])
+        self.assertEqual(self.started[2].told, [])
+
+    def test_stop(self) -> None:
+        """Nobody looks any more."""
+        stopping = self.supervisor.stopService()
+        for fake in self.started:
+            fake.end()
         self.successResultOf(stopping)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
