@@ -122,7 +122,7 @@ class WorkerBus:
         if len(value) > self._max_message:
             self._refuse(len(value))
             return
-        self._link.tell("keep", name=name, value=value.decode("latin-1"), seconds=seconds)
+        self._link.offer("keep", name=name, value=value.decode("latin-1"), seconds=seconds)
 
     def take_kept(self, name: str) -> Deferred[bytes | None]:
         """Give what is kept, once; see `Kept`."""

@@ -148,11 +148,7 @@ class HubLine:
 
     def send(self, frame: bytes) -> None:
         """Send what another worker has said."""
-        if self._outlet.send(frame):
-            self._loses = self._loses and self._outlet.waits
-        elif not self._loses:
-            self._loses = True
-            _log.warn("worker {name} does not read: messages to it are dropped", name=self._name)
+        self._look_whether_it_loses(was_sent=self._outlet.send(frame))
 
     def tell(self, said: str, **values: Any) -> None:
         """Say something that is for this worker alone."""
@@ -208,8 +204,16 @@ class HubLine:
             self._heard(said)
 
     def _answer(self, control: dict[str, Any]) -> None:
-        answer = self._hub.answers[control["what"]]
+        answer, number = self._hub.answers[control["what"]], control["id"]
         try:
-            self.tell("answer", id=control["id"], answer=answer(*control["args"]))
+            frame = frames.pack_control("answer", id=number, answer=answer(*control["args"]))
         except SessionMoved as exc:
-            self.tell("moved", id=control["id"], ago=exc.ago)
+            frame = frames.pack_control("moved", id=number, ago=exc.ago)
+        self._look_whether_it_loses(was_sent=self._outlet.offer(frame))
+
+    def _look_whether_it_loses(self, *, was_sent: bool) -> None:
+        if was_sent:
+            self._loses = self._loses and self._outlet.waits
+        elif not self._loses:
+            self._loses = True
+            _log.warn("worker {name} does not read: messages to it are dropped", name=self._name)

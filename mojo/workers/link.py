@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.cluster.stats import ClusterStats
-from mojo.errors import MojoError, PacketError, SessionMoved
+from mojo.errors import ClusterUnavailable, PacketError, SessionMoved
 from mojo.workers import frames
 from mojo.workers.outlet import Outlet, Pipe
 
@@ -22,7 +22,7 @@ _log = Logger()
 ASK_SECONDS = 5.0
 
 
-class ParentGone(MojoError):
+class ParentGone(ClusterUnavailable):
     """There is no parent any more, and soon no worker."""
 
 
@@ -95,21 +95,28 @@ class Link(Protocol):
         """Say something to the parent."""
         self._outlet.tell(frames.pack_control(said, **values))
 
+    def offer(self, said: str, **values: Any) -> bool:
+        """Say what may be lost; tell whether there was room for it."""
+        return self._outlet.offer(frames.pack_control(said, **values))
+
     def ask(self, what: str, *args: Any) -> Deferred[Any]:
         """
-        Ask the parent something; fails with `ParentGone`, or with `SessionMoved`.
+        Ask the parent something; fails with `ClusterUnavailable`, or with `SessionMoved`.
+
+        The parent may not answer.  Whoever does not want to wait any longer cancels.
 
         Args:
             what: which question.
             args: what belongs to it, and JSON has.
         """
-        answered: Deferred[Any] = Deferred()
         if not self.is_up:
-            answered.errback(ParentGone("there is no parent any more"))
-            return answered
+            return fail(ParentGone("there is no parent any more"))
         self._questions += 1
-        self._asked[self._questions] = answered
-        self.tell("ask", id=self._questions, what=what, args=args)
+        number = self._questions
+        if not self.offer("ask", id=number, what=what, args=args):
+            return fail(ClusterUnavailable("the parent does not read"))
+        answered: Deferred[Any] = Deferred(lambda _: self._forget(number))
+        self._asked[number] = answered
         return answered
 
     def close(self) -> Deferred[None]:
@@ -129,12 +136,15 @@ class Link(Protocol):
             raise PacketError("an unknown word")
         told(control)
 
+    def _forget(self, number: int) -> None:
+        self._asked.pop(number, None)
+
     def _answered(self, control: dict[str, Any]) -> None:
-        asked = self._asked.pop(control["id"])
-        if not asked.called:
+        asked = self._asked.pop(control["id"], None)
+        if asked is not None:
             asked.callback(control["answer"])
 
     def _moved(self, control: dict[str, Any]) -> None:
-        asked = self._asked.pop(control["id"])
-        if not asked.called:
+        asked = self._asked.pop(control["id"], None)
+        if asked is not None:
             asked.errback(SessionMoved(control["ago"]))

@@ -4,6 +4,8 @@ One end of a pipe: what leaves by it at once, and what waits while the other end
 What waits has the bounds of `mojo.cluster.outbox`: a process that does not turn loses the oldest
 messages to it, and neither stops nor fills the one that speaks to it.  They may be more than for
 Redis: whoever sends as fast as it can has its messages wait here for the time of a turn.
+Questions, answers and what is to be kept do not wait for their turn; they have a bound of their
+own, and the newest are dropped: somebody waits for the others.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from mojo.workers.frames import LASTS, WAITS, flags_of
 
 #: The most messages that wait for a process that does not read.
 MAX_WAITING = 100_000
+#: The most bytes of the rest that wait for it, but for what must not be lost.
+MAX_TOLD_BYTES = 64_000_000
 
 
 class Pipe(Protocol):
@@ -49,6 +53,8 @@ class Outlet:
         self._stats = stats
         self._pipe: Pipe | None = None
         self._is_full = False
+        # Of what was told since the pipe was full; when there is room again all of it has left.
+        self._told_bytes = 0
 
     @property
     def is_open(self) -> bool:
@@ -85,7 +91,17 @@ class Outlet:
     def tell(self, frame: bytes) -> None:
         """Send what must not be lost, and of which there cannot be much."""
         if self._pipe is not None:
+            if self._is_full:
+                self._told_bytes += len(frame)
             self._pipe.write(frame)
+
+    def offer(self, frame: bytes) -> bool:
+        """Send what may be lost, in place of nothing; tell whether there was room for it."""
+        if self._told_bytes + len(frame) > MAX_TOLD_BYTES:
+            self._stats.unsent += 1
+            return False
+        self.tell(frame)
+        return True
 
     def _write(self, frame: bytes) -> None:
         assert self._pipe is not None
@@ -101,6 +117,7 @@ class Outlet:
     def resumeProducing(self) -> None:
         """There is room again."""
         self._is_full = False
+        self._told_bytes = 0
         self._outbox.trim()
         while self._outbox and not self._is_full and self._pipe is not None:
             self._write(self._outbox.take()[1])

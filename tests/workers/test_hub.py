@@ -211,6 +211,45 @@ class SlowTests(MachineTestCase):
         self.assertEqual([data for _, data in self.second.got], [b"1", b"2", b"3"])
         self.assertEqual(self.one._stats.unsent, 2)
 
+    def test_questions(self) -> None:
+        """Of what the parent is asked and told to keep there is only so much, and it is counted."""
+        self.patch(outlet, "MAX_TOLD_BYTES", 1000)
+        up = self.machine.members[0].up
+        up.producer.pauseProducing()
+        self.one.keep("small", b"x", 10.0)
+        self.one.keep("large", b"x" * 1000, 10.0)
+        asked = [self.one._link.ask("take", "small" + "_" * 350) for _ in range(3)]
+        self.one.listen(Ear(b"z"))
+        self.assertLess(len(up.written), 1500)
+        self.assertEqual(self.one._stats.unsent, 2)
+        self.failureResultOf(asked.pop(), ClusterUnavailable)
+        self.machine.turn()
+        up.producer.resumeProducing()
+        self.assertEqual([self.successResultOf(one) for one in asked], [None, None])
+        taking = [self.one.take_kept(name) for name in ("small", "large")]
+        self.two.publish(b"z#", b"what must not be lost")
+        self.machine.turn()
+        self.assertEqual([self.successResultOf(one) for one in taking], [b"x", None])
+
+    def test_answers(self) -> None:
+        """Those to a worker that does not read have the same bound, and nobody waits for ever."""
+        self.patch(outlet, "MAX_TOLD_BYTES", 1000)
+        self.one.keep("large", b"x" * 600, 10.0)
+        self.one.keep("larger", b"x" * 700, 10.0)
+        self.machine.turn()
+        self.slow.down.producer.pauseProducing()
+        taking = [self.two.take_kept(name) for name in ("large", "larger")]
+        up = self.slow.up.take()
+        self.slow.line.received(up)
+        self.assertEqual(self.machine.hub.stats.unsent, 1)
+        self.assertEqual(self.lines, ["worker 1.1 does not read: messages to it are dropped"])
+        self.machine.clock.advance(5)
+        for one in taking:
+            self.failureResultOf(one, ClusterUnavailable)
+        self.assertEqual(self.two._link._asked, {})
+        self.slow.down.producer.resumeProducing()
+        self.machine.turn()  # the answer comes too late, and disturbs nobody
+
     def test_stream(self) -> None:
         """Whoever follows the stream is told when an entry of his does not leave."""
         cut: list[bool] = []
