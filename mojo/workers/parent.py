@@ -32,6 +32,8 @@ from mojo.sessions.memory_store import MemoryStore
 from mojo.settings import Settings
 from mojo.workers.brief import Brief
 from mojo.workers.hub import Hub
+from mojo.workers.loads import Loads
+from mojo.workers.place import slot_of
 from mojo.workers.ports import Holder
 from mojo.workers.process import WorkerProcess, start_worker
 from mojo.workers.store import serve_sessions
@@ -100,19 +102,20 @@ def try_out(make: Callable[[], object], line_of: Callable[[LocalError], str]) ->
         raise SystemExit(1)
 
 
-def make_folder() -> str:
+def make_folder(workers: int) -> str:
     """
-    Make the folder of the workers' sockets, for this user alone.
+    Make the folder of the workers' sockets and `Loads`, for this user alone.
 
     Raises:
         ListenError: it cannot be made, or no socket could be in it.
     """
     try:
         folder = tempfile.mkdtemp(prefix="mojo-workers-")
+        Loads.make(Path(folder), workers)
     except OSError as exc:
         raise ListenError(f"cannot make a folder for the workers' sockets: {exc}") from exc
     if len(os.fsencode(folder)) > MAX_FOLDER:
-        os.rmdir(folder)
+        shutil.rmtree(folder)
         raise ListenError(
             f"{folder!r} is too long a path for the workers' sockets: set TMPDIR to a shorter one"
         )
@@ -195,7 +198,9 @@ class Parent(MultiService):
         self.stopping = False
         families = tuple(port.socket.family for port in self._ports.held)
         # Here, since this is who the workers are as well.
-        self._brief = replace(self._brief, families=families, folder=make_folder())
+        folder = make_folder(self._orders.workers)
+        self._loads = Loads(Path(folder))
+        self._brief = replace(self._brief, families=families, folder=folder)
         banner = make_banner(self._orders.name, self.settings, (), self._listening.addresses)
         _log.info("{banner}\n  by {workers} workers", banner=banner, workers=self._orders.workers)
         # A process that ends before the reactor runs would not be noticed.
@@ -232,10 +237,20 @@ class Parent(MultiService):
         ended: Callable[[str], None],
         lives: Callable[[], None],
     ) -> Running:
+        slot = slot_of(name)
+
+        def came() -> None:
+            self._loads.occupy(slot)
+            ready()
+
+        def gone(why: str) -> None:
+            self._loads.vacate(slot)
+            ended(why)
+
         brief = replace(self._brief, name=name)
-        process = WorkerProcess(self._reactor, brief, self.hub, ready, ended, lives)
+        process = WorkerProcess(self._reactor, brief, self.hub, came, gone, lives)
         ports = [port.fileno() for port in self._ports.held]
-        return start_worker(self._reactor, process, name, ports, ended)
+        return start_worker(self._reactor, process, name, ports, gone)
 
 
 class ReloadSignal(Service):

@@ -19,6 +19,11 @@ from mojo.settings import Settings
 _NAME = re.compile(r"(\d{1,5}\.\d{1,9})-", re.ASCII)
 
 
+def slot_of(name: str) -> int:
+    """Give the number that a worker shares with those before and after it; see `Supervisor`."""
+    return int(name.partition(".")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,11 +118,15 @@ class Adopter(_Reactor):
     Args:
         reactor: the reactor.
         ports: the ports, in the order in which they were opened.
+        guard: called with each port that is taken; see `mojo.workers.loads.Turnstile`.
     """
 
-    def __init__(self, reactor: Any, ports: Sequence[OpenPort]) -> None:
+    def __init__(
+        self, reactor: Any, ports: Sequence[OpenPort], guard: Callable[[IListeningPort], object]
+    ) -> None:
         super().__init__(reactor)
         self._ports = list(ports)
+        self._guard = guard
 
     def listenTCP(
         self, port: int, factory: Any, backlog: int = 50, interface: str = ""
@@ -154,24 +158,8 @@ class Adopter(_Reactor):
         else:
             adopted = self._reactor.adoptStreamPort(port.number, port.family, factory)
         os.close(port.number)  # that was a copy
-        _accept_one_by_one(adopted)
+        self._guard(adopted)
         return adopted
-
-
-def _accept_one_by_one(port: Any) -> None:
-    """
-    Have a port take one connection in each turn of the reactor.
-
-    All processes are woken when somebody comes, and Twisted would have the first of them take a
-    hundred of those who wait.
-    """
-    do_read = port.doRead
-
-    def accept() -> None:
-        port.numberAccepts = 1
-        do_read()
-
-    port.doRead = accept
 
 
 class SharedUnixPort(unix.Port):

@@ -32,8 +32,9 @@ from mojo.service import MojoService
 from mojo.settings import parse_override
 from mojo.workers.brief import FIRST_PORT, FROM_PARENT, TO_PARENT, Brief
 from mojo.workers.link import Link
+from mojo.workers.loads import Loads, Turnstile
 from mojo.workers.log import LineObserver
-from mojo.workers.place import Place
+from mojo.workers.place import Place, slot_of
 from mojo.workers.ports import Adopter, OpenPort, for_worker
 
 _log = Logger()
@@ -79,14 +80,21 @@ def make_worker(brief: Brief, reactor: Any, link: Link) -> MojoService:
     project = load_project(brief.project, overrides)
     place = Place(brief.name, brief.sockets, project.settings.socket_io.sid_prefix)
     ports = [OpenPort(number, family) for number, family in enumerate(brief.families, FIRST_PORT)]
-    return MojoService.from_project(
+    loads, slot = Loads(brief.sockets), slot_of(brief.name)
+
+    def is_loaded() -> bool:
+        load = service.stats.engine.active_sessions + len(service.site.channels)
+        return loads.is_much(slot, load)
+
+    service = MojoService.from_project(
         reactor,
         project,
         endpoints=[for_worker(endpoint) for endpoint in brief.endpoints],
         place=place,
         link=link,
-        listens_by=Adopter(reactor, ports),
+        listens_by=Adopter(reactor, ports, partial(Turnstile, reactor, is_loaded)),
     )
+    return service
 
 
 def run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from functools import partial
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -12,11 +13,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, clientFromString, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, optionsForClientTLS
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.errors import ListenError
 from mojo.listening import Listening
+from mojo.workers.loads import Turnstile
 from mojo.workers.ports import Adopter, Holder, OpenPort, for_worker
 from tests.e2e.certificate import make_certificate
 
@@ -47,18 +49,20 @@ class PortsTestCase(TestCase):
     timeout = 20
 
     def hold(self, *endpoints: str) -> None:
+        self.clock = Clock()
+        self.clock.advance(1)
         self.endpoints = endpoints
         self.holder = Holder(reactor)
         self.parent = Listening(self.holder, endpoints, Factory())
         self.parent.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(self.parent.close()))
 
-    def adopt(self, name: bytes) -> Listening:
+    def adopt(self, name: bytes, *, is_loaded: bool = False) -> Listening:
         """Do what a worker does: the files are its own, and it closes what is over."""
         ports = [OpenPort(os.dup(port.fileno()), port.socket.family) for port in self.holder.held]
         factory = Factory.forProtocol(Greeter)
         factory.name = name
-        adopter = Adopter(reactor, ports)
+        adopter = Adopter(reactor, ports, partial(Turnstile, self.clock, lambda: is_loaded))
         worker = Listening(adopter, [for_worker(e) for e in self.endpoints], factory)
         worker.open()
         self.addCleanup(lambda: Deferred.fromCoroutine(worker.close()))
@@ -95,6 +99,14 @@ class TCPTests(PortsTestCase):
             await deferLater(reactor, 0)
         heard = [caller.recv(3) for caller in callers]
         self.assertEqual((heard.count(b"one"), heard.count(b"two")), (15, 15))
+
+    async def test_loaded(self) -> None:
+        """Who has much to do leaves all of them to another."""
+        self.hold("tcp:0:interface=127.0.0.1")
+        self.adopt(b"one", is_loaded=True)
+        self.adopt(b"two")
+        calls = [self.call(f"tcp:127.0.0.1:{self.port}") for _ in range(5)]
+        self.assertEqual(await gatherResults(map(Deferred.fromCoroutine, calls)), [b"two"] * 5)
 
     async def test_exchange(self) -> None:
         """A worker that listens no longer takes nothing from the others."""
