@@ -17,14 +17,14 @@ from mojo.engineio.handshake import Cookies, Identify, Identity
 from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.server import new_id
 from mojo.errors import EngineError, EngineErrorCode, ProjectError, SettingsError
-from mojo.health import Place
+from mojo.health import Health, Place
 from mojo.project.app import App
 from mojo.secret_files import new_secret, read_secrets
 from mojo.sessions.cookies import VisitorCookies
 from mojo.sessions.memory_store import MemoryStore
 from mojo.sessions.online import Hook, OnlineUsers
 from mojo.sessions.signer import CookieSigner, Signer, weakness_of
-from mojo.sessions.stores import SessionStore
+from mojo.sessions.stores import SessionStore, Troubled
 from mojo.settings import Settings, check_secrets
 from mojo.users import Users
 from mojo.visitor_acts import VisitorActs
@@ -243,6 +243,31 @@ def identify_unless(is_retired: Callable[[str | None], bool], identify: Identify
         return identity
 
     return identify_client
+
+
+def make_health(
+    trouble: Callable[[], str | None],
+    cluster: ClusterNode | None,
+    store: SessionStore,
+    settings: Settings,
+) -> Health:
+    """
+    Make what knows whether a service is ready.
+
+    Args:
+        trouble: says why the service itself is not.
+        cluster: its part in a cluster, if there is one.
+        store: where its sessions are.
+        settings: the project's.
+    """
+    health = Health()
+    health.add("service", trouble)
+    if cluster is not None:
+        health.add("cluster", cluster.trouble, is_needed=not settings.ready_without_cluster)
+    if isinstance(store, Troubled):
+        # All servers have the same one: none would be left to send clients to.
+        health.add("sessions", store.trouble, is_needed=False)
+    return health
 
 
 def make_access_log(proxies: TrustedProxies, probes: Iterable[Place]) -> Callable[[Request], None]:

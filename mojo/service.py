@@ -24,7 +24,7 @@ from mojo.engineio.proxies import TrustedProxies
 from mojo.engineio.site import EngineSite
 from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
-from mojo.health import Health, make_probes
+from mojo.health import make_probes
 from mojo.listening import Listening, at_once
 from mojo.parts import (
     follow_users,
@@ -33,6 +33,7 @@ from mojo.parts import (
     make_access_log,
     make_banner,
     make_cluster,
+    make_health,
     make_signer,
     make_store,
     make_templates,
@@ -187,12 +188,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             self._path,
             "" if place is None else place.sid_prefix,
         )
-        self.health = Health()
-        self.health.add("service", self._trouble)
-        if self.cluster is not None:
-            self.health.add(
-                "cluster", self.cluster.trouble, is_needed=not settings.ready_without_cluster
-            )
+        self.health = make_health(self._trouble, self.cluster, store, settings)
         probes = make_probes(self.health, settings.health_path, settings.ready_path)
         self._log_request = make_access_log(self.proxies, probes)
         self.resource = make_tree(self, self.mounts, self._apps.values(), probes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo import App, MojoRequestHandler, MojoService, Settings
 from mojo.errors import ProjectError
+from mojo.sessions.memory_store import MemoryStore
 from mojo.testing import Browser
 from tests.web.server import app_of, make_service, stop_service
 
@@ -94,6 +96,25 @@ class HealthTests(SynchronousTestCase):
             service.cluster.stats.up = True
             self.assertEqual(service.health.troubles, {"service": "starting"})
             self.assertEqual(service.health.notes, {})
+
+    def test_sessions(self) -> None:
+        """A store that knows that it is away is a note: all servers have the same one."""
+
+        class Store(MemoryStore):
+            def trouble(self) -> str | None:
+                return "away" if self.is_away else None
+
+        store = Store(Clock(), max_age=9, max_size=9, max_bytes=9)
+        store.is_away = True
+        health = make_service(session_store=store).health
+        self.assertEqual(health.notes, {"sessions": "away"})
+        store.is_away = False
+        self.assertEqual((health.troubles, health.notes), ({"service": "starting"}, {}))
+
+    def test_sessions_in_redis(self) -> None:
+        """Nothing is known of a Redis that was not asked for."""
+        health = make_service(session_store="redis://localhost").health
+        self.assertEqual((health.troubles, health.notes), ({"service": "starting"}, {}))
 
     def test_ports(self) -> None:
         """A service is not ready before the last of its ports is open."""

@@ -67,6 +67,11 @@ class RedisLink:
     def __repr__(self) -> str:
         return f"<RedisLink to {self.address}>"
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it was looked for, or lost, and is not back."""
+        return self._is_logged
+
     async def eval(self, script: str, keys: Sequence[str], args: Sequence[str]) -> Any:
         """
         Run a script of Lua; text comes back as ``str``.

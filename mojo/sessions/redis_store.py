@@ -87,6 +87,10 @@ class RedisStore:
     def __repr__(self) -> str:
         return f"<RedisStore at {self._link.address}>"
 
+    def trouble(self) -> str | None:
+        """Say in a word why sessions cannot be had; see `Troubled`."""
+        return "away" if self._link.is_away else None
+
     async def load(self, session_id: str, carrier: Carrier) -> Stored | None:
         """Give a session; see `SessionStore`."""
         answer = await self._run(_LOAD, [session_id], self._max_age)

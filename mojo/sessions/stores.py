@@ -145,3 +145,11 @@ class SessionStore(Protocol):
 
     def close(self) -> Later[None]:
         """Let go of what it holds; it may be used again afterwards."""
+
+
+@runtime_checkable
+class Troubled(Protocol):
+    """A store that knows how it is; not every one does."""
+
+    def trouble(self) -> str | None:
+        """Say in a word why it does not answer, or ``None``, without looking; see `Health`."""

@@ -365,6 +365,7 @@ class RedisStoreTests(SharedContract, TestCase):
     async def test_down(self) -> None:
         """It says so at once, and is back by itself when Redis is."""
         await self.save(ONE, None)
+        self.assertIsNone(self.store.trouble())
         await self.redis.stop()
         for ask in (self.load, lambda: self.save(TWO, "v1"), lambda: self.move(TWO, "v1")):
             with self.assertRaises(SessionUnavailable) as caught:
@@ -373,8 +374,10 @@ class RedisStoreTests(SharedContract, TestCase):
         # Nobody waits for what is known to be away.
         asked = Deferred.fromCoroutine(self.load())
         self.failureResultOf(asked, SessionUnavailable)
+        self.assertEqual(self.store.trouble(), "away")
         await self.redis.start()
         await self.until_it_answers()
+        self.assertIsNone(self.store.trouble())
         self.assertIsNone(await self.load())
         self.assertTrue(await self.save(ONE, None))
 
@@ -382,6 +385,7 @@ class RedisStoreTests(SharedContract, TestCase):
         await self.redis.stop()
         with self.assertRaises(SessionUnavailable):
             await self.make_store_and_close()
+        self.assertEqual(self.store.trouble(), "away")
 
     async def make_store_and_close(self) -> None:
         self.store = self.make_store()
