@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from mojo.cluster.channel import MAX_NAME, MojoChannel
 from mojo.cluster.line import Server
@@ -43,6 +43,8 @@ HELLO_SECONDS, LEARNING_SECONDS = 1.0, 10.0
 SAID_SECONDS = 1.0
 #: Most servers that are known of; and the least and the most that is waited for a beat of one.
 MAX_PEERS, MIN_BEAT_SECONDS, MAX_BEAT_SECONDS = 1000, 1.0, 600.0
+#: Most lines in the log of who comes and goes in so many seconds: beats may be forged.
+MAX_LINES, LINES_SECONDS = 200, 60.0
 
 
 class Standing(StrEnum):
@@ -152,6 +154,8 @@ class Peers:
         self._has_learnt = False
         self._patience = HELLO_SECONDS
         self._said: Deferred[None] = Deferred()
+        # How many lines there were, and since when.
+        self._lines, self._lines_since = 0, clock.seconds()
         self._looking = LoopingCall(self._try_to_look)
         self._looking.clock = clock
         channel.heard = self._heard
@@ -289,8 +293,9 @@ class Peers:
         for uid, peer in list(self._peers.items()):
             most = MAX_SILENT_BEATS * peer.every
             if self._proof - peer.heard > most:
-                _log.warn(
-                    "cluster: {name} was not heard of for {seconds:.1f} s: it is taken for dead",
+                self._log(
+                    LogLevel.warn,
+                    "{name} was not heard of for {seconds:.1f} s: it is taken for dead",
                     name=peer.name,
                     seconds=now - peer.heard,
                 )
@@ -335,15 +340,31 @@ class Peers:
         if asks:
             self._beat(to=uid)
         if known is None:
-            _log.info("cluster: {name} is there", name=peer.name)
+            self._log(LogLevel.info, "{name} is there", name=peer.name)
             self._watcher.peer_came(uid)
         self._watcher.peer_says(uid, version)
 
     def _take_bye(self, uid: str, args: list[Any]) -> None:
         peer = self._peers.get(uid)
         if peer is not None:
-            _log.info("cluster: {name} has gone", name=peer.name)
+            self._log(LogLevel.info, "{name} has gone", name=peer.name)
             self._drop(uid, silent_since=None)
+
+    def _log(self, level: Any, text: str, **fields: Any) -> None:
+        """Log who comes or goes, unless that were more than a log can bear."""
+        now = self._clock.seconds()
+        if now - self._lines_since >= LINES_SECONDS:
+            self._lines, self._lines_since = 0, now
+        self._lines += 1
+        if self._lines <= MAX_LINES:
+            _log.emit(level, f"cluster: {text}", **fields)
+        elif self._lines == MAX_LINES + 1:
+            _log.warn(
+                "cluster: servers come and go more often than is logged, {most} times in "
+                "{seconds:.0f} s",
+                most=MAX_LINES,
+                seconds=LINES_SECONDS,
+            )
 
 
 def _read_beat(args: list[Any], now: float) -> tuple[Peer, int, bool]:

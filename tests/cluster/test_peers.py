@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.cluster import peers
 from mojo.cluster.channel import MojoChannel
 from mojo.cluster.peers import Peers, Standing
 from tests.cluster.memory_bus import Exchange, Server
@@ -218,12 +219,31 @@ class ComingTests(PeersTestCase):
     def test_too_many(self) -> None:
         """Others cannot fill the memory with servers that they make up."""
         one = self.server("one")
-        facts = {"name": "x", "every": 5, "standing": "here", "version": 1, "asks": False}
         for number in range(1100):
-            data = {"uid": f"u{number}", "act": "beat", "args": [facts]}
-            self.exchange.put(b"socket.io-mojo#", json.dumps(data).encode())
+            self.say_that_is_there(f"u{number}")
         self.exchange.turn()
         self.assertEqual((len(one.peers.names), len(one.refused)), (1000, 100))
+
+    def test_log_is_not_filled(self) -> None:
+        """Nor the log: so many come and go in a minute, and one line says that there are more."""
+        self.patch(peers, "MAX_LINES", 3)
+        self.server("one")
+        for number in range(10):
+            self.say_that_is_there(f"u{number}")
+        self.exchange.turn()
+        more = "cluster: servers come and go more often than is logged, 3 times in 60 s"
+        self.assertEqual(self.lines, ["cluster: x is there"] * 3 + [more])
+        self.advance(59)
+        self.assertEqual(len(self.lines), 4)
+        self.advance(1)
+        self.say_that_is_there("another")
+        self.exchange.turn()
+        self.assertEqual(self.lines[4:], ["cluster: x is there"])
+
+    def say_that_is_there(self, uid) -> None:
+        facts = {"name": "x", "every": 5, "standing": "here", "version": 1, "asks": False}
+        data = {"uid": uid, "act": "beat", "args": [facts]}
+        self.exchange.put(b"socket.io-mojo#", json.dumps(data).encode())
 
 
 class DeadTests(PeersTestCase):
