@@ -8,6 +8,7 @@ nowhere looks like one that runs.  Here a port that cannot be opened ends the st
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,12 @@ from twisted.python.failure import Failure
 from mojo.errors import ListenError
 
 _log = Logger()
+
+#: How many who are not accepted yet may wait at a port whose endpoint string does not say it, if
+#: the system's own limit (``net.core.somaxconn``) is not lower.  An endpoint's 50 are less than
+#: what comes back at once after a restart, and who finds no place tries again a second later.
+BACKLOG = 1024
+_LACKS_BACKLOG = re.compile(r"(haproxy:)?(tcp|ssl|unix):(?!.*:backlog=)", re.DOTALL)
 
 
 class SideDoor(Protocol):
@@ -108,7 +115,8 @@ class Listening:
                 self._give_up("the worker's own socket", exc)
         for description in self._endpoints:
             try:
-                opening = serverFromString(self._reactor, description).listen(self._factory)
+                endpoint = serverFromString(self._reactor, with_backlog(description))
+                opening = endpoint.listen(self._factory)
             except Exception as exc:
                 self._give_up(description, exc)
             failures: list[Failure] = []
@@ -158,6 +166,13 @@ class Listening:
     def _failed_late(self, failure: Failure, description: str) -> None:
         _log.failure("cannot listen on {description}", failure, description=description)
         self._reactor.stop()
+
+
+def with_backlog(description: str) -> str:
+    """Give an endpoint string that says how many may wait, if it does not and can."""
+    if _LACKS_BACKLOG.match(description):
+        return f"{description}:backlog={BACKLOG}"
+    return description
 
 
 def _describe(description: str, port: IListeningPort) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, _SystemdParser, connectProtocol
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, _FakePort
+from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo import MojoService, Settings
 from mojo.errors import ListenError
-from mojo.listening import Listening
+from mojo.listening import BACKLOG, Listening, with_backlog
 from mojo.sessions import current
 from mojo.workers.place import Place
+from mojo.workers.ports import Holder
 from mojo.workers.reception import Reception
 
 
@@ -116,6 +120,46 @@ class ListenTests(SynchronousTestCase):
         self.assertEqual(
             service._listening.addresses, ["http://0.0.0.0:80/", "unix socket '/run/x'"]
         )
+
+
+class BacklogTests(TestCase):
+    """How many may wait: Linux tells it of a port in the place of what is not acknowledged."""
+
+    def depth(self, endpoint: str, opened_by=reactor) -> int:
+        listening = Listening(opened_by, [endpoint], Factory())
+        listening.open()
+        self.addCleanup(lambda: Deferred.fromCoroutine(listening.close()))
+        ((_, port),) = listening._ports
+        facts = port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+        return struct.unpack_from("I", facts, 28)[0]
+
+    def test_default(self) -> None:
+        """All who come back at once after a restart, where Twisted has 50."""
+        most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+        for opened_by in (reactor, Holder(reactor)):
+            depth = self.depth("tcp:0:interface=127.0.0.1", opened_by)
+            self.assertEqual(depth, min(BACKLOG, most))
+
+    def test_said(self) -> None:
+        self.assertEqual(self.depth("tcp:0:interface=127.0.0.1:backlog=7"), 7)
+        self.assertEqual(self.depth("haproxy:tcp:0:interface=127.0.0.1:backlog=7"), 7)
+
+    def test_systemd(self) -> None:
+        """Its unit says it."""
+        opened = socket.create_server(("127.0.0.1", 0), backlog=7)
+        # Whoever takes it closes it.
+        self.patch(_SystemdParser, "_sddaemon", ListenFDs([opened.detach()]))
+        self.assertEqual(self.depth("systemd:domain=INET:index=0"), 7)
+
+    def test_kinds(self) -> None:
+        for endpoint, expected in (
+            ("unix:/run/x", "unix:/run/x:backlog=1024"),
+            ("unix:/run/x:backlog=7:mode=600", "unix:/run/x:backlog=7:mode=600"),
+            ("ssl:0:privateKey=/k", "ssl:0:privateKey=/k:backlog=1024"),
+            ("haproxy:tcp:0", "haproxy:tcp:0:backlog=1024"),
+            ("onion:80", "onion:80"),
+        ):
+            self.assertEqual(with_backlog(endpoint), expected)
 
 
 class HeldTests(TestCase):
