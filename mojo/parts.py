@@ -133,7 +133,8 @@ def make_store(
     if store == "memory" and link is not None:
         from mojo.workers.store import ParentStore  # noqa: PLC0415
 
-        return ParentStore(link, settings.session_max_size)
+        # The parent goes by the settings of its start, and a worker by those of now.
+        return ParentStore(link, min(settings.session_max_size, link.max_session))
     if store == "memory":
         return MemoryStore(
             reactor,
@@ -185,6 +186,8 @@ def make_cluster(settings: Settings, reactor: Any, link: Link | None = None) -> 
             from mojo.workers.node import worker_node  # noqa: PLC0415
 
             recovers = settings.socket_io.recovery is not None
+            # See make_store.
+            most = min(most, link.max_message)
             return worker_node(link, new_id, max_message=most, recovers=recovers)
     except ModuleNotFoundError as exc:
         setting = "WORKERS" if settings.redis is None else "REDIS"

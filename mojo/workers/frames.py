@@ -19,8 +19,29 @@ MESSAGE, ENTRY, CONTROL = b"m", b"e", b"c"
 #: Flags: whether it waits for its turn, and whether for as long as it takes.
 WAITS, LASTS = 1, 2
 
+# Bytes that a frame may have beside what somebody sends or keeps: names above all.
+_MARGIN = 2_000_000
+# How many bytes of a frame may come of one: of a message whose fields are base64 in an answer,
+# and of a session, which is text in JSON in JSON.
+_PER_MESSAGE, _PER_SESSION = 2, 6
+
 _LENGTH = Struct("!I")
 _HEAD = Struct("!Icb")
+
+
+def most_for(max_message: int, max_session: int) -> int:
+    """Give the most bytes of a frame, of those of a message and those of a session."""
+    return _PER_MESSAGE * max_message + _PER_SESSION * max_session + _MARGIN
+
+
+def max_message_in(most: int) -> int:
+    """Give the most bytes of a message of which there is room in a frame."""
+    return (most - _MARGIN) // _PER_MESSAGE
+
+
+def max_session_in(most: int) -> int:
+    """Give the most bytes of a session of which there is room in a frame."""
+    return (most - _MARGIN) // _PER_SESSION
 
 
 def pack(kind: bytes, flags: int, *fields: bytes) -> bytes:

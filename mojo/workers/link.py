@@ -35,6 +35,8 @@ class Link(Protocol):
         most: most bytes of a frame.
 
     Attributes:
+        max_message: the most bytes of a message that the parent takes.
+        max_session: the most bytes of a session that it takes.
         stats: what is counted.
         told: what is done when the parent says something, by what it says.
         carries: takes the frames of other workers.
@@ -44,6 +46,8 @@ class Link(Protocol):
 
     def __init__(self, clock: IReactorTime, most: int) -> None:
         self.clock = clock
+        self.max_message = frames.max_message_in(most)
+        self.max_session = frames.max_session_in(most)
         self.stats = ClusterStats()
         self.told: dict[str, Callable[[dict[str, Any]], object]] = {
             "answer": self._answered,

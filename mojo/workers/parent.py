@@ -30,6 +30,7 @@ from mojo.parts import make_banner
 from mojo.secret_files import new_secret
 from mojo.sessions.memory_store import MemoryStore
 from mojo.settings import Settings
+from mojo.workers import frames
 from mojo.workers.brief import Brief
 from mojo.workers.hub import Hub
 from mojo.workers.loads import Loads
@@ -146,16 +147,16 @@ class Parent(MultiService):
         self._orders = orders
         self._ports = Holder(reactor)
         self._listening = Listening(self._ports, orders.endpoints, Factory())
-        most = 2 * settings.socket_io.max_buffered + 6 * settings.session_max_size + 2_000_000
+        most = frames.most_for(settings.socket_io.max_buffered, settings.session_max_size)
         self.hub = Hub(reactor, most)
-        if settings.session_store == "memory":
-            store = MemoryStore(
-                reactor,
-                max_age=settings.session_max_age,
-                max_size=settings.session_max_size,
-                max_bytes=settings.session_memory,
-            )
-            serve_sessions(self.hub, store)
+        # Whatever SESSION_STORE is now: a reload may bring workers that have their sessions here.
+        store = MemoryStore(
+            reactor,
+            max_age=settings.session_max_age,
+            max_size=settings.session_max_size,
+            max_bytes=settings.session_memory,
+        )
+        serve_sessions(self.hub, store)
         has_secret = settings.cookie_secret or settings.cookie_secret_file or settings.cookie_signer
         self._brief = Brief(
             name="",

@@ -45,6 +45,7 @@ class Count(MojoSessionMixin, MojoRequestHandler):
 
     async def get(self):
         self.session["count"] = self.session.get("count", 0) + 1
+        self.session["more"] = "x" * int(self.get_argument("more", "0"))
         print("counted", self.session["count"])
         self.write(f"{self.session['count']} {self.mojo.place.name}")
 
@@ -238,6 +239,33 @@ class SessionTests(WorkersTestCase):
         found = await self.server.wait_for(r"\[stdout#info\] (\S+): counted 1")
         self.assertEqual(found.group(1), worker)
         await self.server.wait_for(rf"\[mojo\.\S+#info\] {worker}: 127.0.0.1 GET / 200 5")
+
+
+class ChangedTests(WorkersTestCase):
+    """A project whose settings are others after a reload: the parent goes by the first."""
+
+    workers = 2
+
+    def setUp(self):
+        self.project = Path(self.mktemp()).absolute()
+        self.project.mkdir(parents=True)
+        (self.project / "settings.py").write_text("DEBUG = True\nSESSION_STORE = 'cookie'\n")
+        (self.project / "urls.py").write_text(_PAGES)
+        return super().setUp()
+
+    async def test_store(self) -> None:
+        """Sessions may come to the parent, and what it does not take ends no worker."""
+        (self.project / "settings.py").write_text("DEBUG = True\nSESSION_MAX_SIZE = 50_000_000\n")
+        os.kill(self.pid, signal.SIGHUP)
+        await self.server.wait_for("reload: done")
+        status, body, cookies = await self.get(b"/")
+        self.assertEqual((status, body[:2]), (200, b"1 "))
+        cookie = cookies[0].partition(b";")[0]
+        status, body, _ = await self.get(b"/?more=40000000", cookie)
+        self.assertEqual(status, 500)
+        self.assertIn(b"SessionTooLargeError", body)
+        self.assertEqual((await self.get(b"/?more=1000000", cookie))[1][:2], b"2 ")
+        self.assertEqual(sorted(self.children.values()), ["0.2", "1.2"])
 
 
 class SurvivedTests(WorkersTestCase):

@@ -13,6 +13,12 @@ FRAME = b"\x00\x00\x00\x0fm\x01\x00\x00\x00\x02x#\x00\x00\x00\x03\x00\xffa"
 
 
 class FrameTests(SynchronousTestCase):
+    def test_limits(self) -> None:
+        """A frame has room for what its limit was made of: 2 * 100 + 6 * 10 and the names."""
+        self.assertEqual(frames.most_for(100, 10), 2_000_260)
+        self.assertEqual(frames.max_message_in(2_000_260), 130)
+        self.assertEqual(frames.max_session_in(2_000_260), 43)
+
     def test_bytes(self) -> None:
         self.assertEqual(pack(frames.MESSAGE, frames.WAITS, b"x#", b"\x00\xffa"), FRAME)
         self.assertEqual((kind_of(FRAME), flags_of(FRAME)), (b"m", 1))

@@ -6,12 +6,14 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.errors import ClusterUnavailable, PacketError
+from mojo.parts import make_cluster, make_store
+from mojo.settings import Settings, SocketIOSettings
 from mojo.workers import frames, kept, outlet
 from mojo.workers.bus import WorkerBus
 from mojo.workers.kept import Kept
-from mojo.workers.link import ParentGone
+from mojo.workers.link import Link, ParentGone
 from tests.cluster.ear import Ear
-from tests.workers.machine import Machine
+from tests.workers.machine import Machine, MemoryPipe
 
 
 class MachineTestCase(SynchronousTestCase):
@@ -96,6 +98,20 @@ class CarryingTests(MachineTestCase):
         self.assertEqual(bus._stats.unsent, 2)
         (line,) = self.lines
         self.assertIn("cluster: 11 bytes are too much for other workers", line)
+
+    def test_other_settings(self) -> None:
+        """A worker whose settings allow more than its parent's did sends no more than that."""
+        link = Link(self.machine.clock, frames.most_for(100, 10))
+        pipe = MemoryPipe()
+        link.makeConnection(pipe)
+        settings = Settings(socket_io=SocketIOSettings(max_buffered=5_000), session_max_size=5_000)
+        cluster = make_cluster(settings, self.machine.clock, link)
+        pipe.take()
+        cluster.bus.publish(b"x", b"y" * 131)
+        self.assertEqual((pipe.take(), link.stats.unsent), (b"", 1))
+        cluster.bus.publish(b"x", b"y" * 130)
+        self.assertEqual(pipe.take()[-130:], b"y" * 130)
+        self.assertEqual(make_store(settings, self.machine.clock, None, link).max_size, 43)
 
     def test_nonsense(self) -> None:
         """A worker that says what none says is not listened to."""
