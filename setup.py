@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 setup(
     name="mojo",
     version="0.1.0",
-    description="The real-time application server for Twisted: pages and Socket.IO in one process",
+    description="The real-time application server for Twisted: pages and Socket.IO in one service",
     long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
     license="MIT",
