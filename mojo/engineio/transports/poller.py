@@ -81,9 +81,7 @@ class Poller:
         """
         if not self._takes(transport):
             return None
-        sock = let_go(transport)
-        sock.setblocking(False)
-        descriptor = Descriptor(sock, self, user)
+        descriptor = Descriptor(let_go(transport), self, user)
         transport.protocol = _Remains(descriptor)
         self._add(descriptor)
         return descriptor
