@@ -42,15 +42,17 @@ class Reactor(Clock):
 
 
 class Counted:
-    """A socket, and the calls that write to it."""
+    """A socket, and the calls that write to it; ``flags`` of the last."""
 
     def __init__(self, socket) -> None:
         self._socket = socket
         self.calls: list[tuple[str, int]] = []
+        self.flags = 0
 
-    def send(self, data) -> int:
+    def send(self, data, flags=0) -> int:
         self.calls.append(("send", len(data)))
-        return self._socket.send(data)
+        self.flags = flags
+        return self._socket.send(data, flags)
 
     def sendmsg(self, pieces) -> int:
         self.calls.append(("sendmsg", sum(map(len, pieces))))

@@ -228,6 +228,38 @@ class EndTests(DescriptorTestCase):
         self.descriptor.abortConnection()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_last(self) -> None:
+        """What is sent last may wait in the kernel for the end, with which it leaves."""
+        self.descriptor.socket = counted = Counted(self.descriptor.socket)
+        self.descriptor.send_last(b"bye")
+        self.assertEqual((counted.calls, counted.flags), ([("send", 3)], socket.MSG_MORE))
+        self.descriptor.loseConnection()
+        self.descriptor.send_last(b"too late")
+        self.reactor.advance(0)
+        self.assertEqual(self.client.recv(20, socket.MSG_WAITALL), b"bye")
+        self.assertEqual((counted.calls, self.user.lost), ([("send", 3)], [ConnectionDone]))
+
+    def test_last_waits(self) -> None:
+        """It passes nothing, and what the kernel does not take of it waits here."""
+        self.descriptor.send([MUCH], len(MUCH))
+        self.descriptor.send_last(b"bye")
+        self.descriptor.loseConnection()
+        self.assertTrue(self.receive(len(MUCH) + 3) == MUCH + b"bye")
+        descriptor, _, _ = self.adopted()
+        descriptor.socket = stuck = Stuck(descriptor.socket)
+        stuck.room = 1
+        descriptor.send_last(b"b")
+        stuck.room = 0
+        descriptor.send_last(b"ye")
+        self.assertEqual(descriptor.unsent, 2)
+
+    def test_last_of_a_broken_one(self) -> None:
+        reset(self.client)
+        self.descriptor.send_last(b"bye")
+        self.descriptor.loseConnection()
+        self.reactor.advance(0)
+        self.assertEqual(self.user.lost, [ConnectionLost])
+
     def test_lose_reads_no_more(self) -> None:
         self.descriptor.send([MUCH], len(MUCH))
         self.client.sendall(b"data")
@@ -303,12 +335,13 @@ class Stuck(Counted):
 
     room = 0
 
-    def send(self, data) -> int:
+    def send(self, data, flags=0) -> int:
+        return self.sendmsg([data])
+
+    def sendmsg(self, pieces) -> int:
         if not self.room:
             raise BlockingIOError
-        return min(self.room, sum(map(len, data)))
-
-    sendmsg = send
+        return min(self.room, sum(map(len, pieces)))
 
 
 def reset(client: socket.socket) -> None:

@@ -4,7 +4,7 @@ import gc
 import select
 import weakref
 
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
@@ -206,6 +206,48 @@ class BatchTests(PollerTestCase):
         self.all_send(User(), User())
         self.poller.doRead()
         self.assertEqual(self.batches.seen, ["hold", "release"])
+
+    def test_ends(self) -> None:
+        """Who closes in a batch has ended with it, after whatever the others were sent."""
+
+        class Leaving(User):
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                (mine,) = [d for d, user, _ in connections if user is self]
+                mine.loseConnection()
+                log.append("leaves")
+
+            def connectionLost(self, reason) -> None:
+                super().connectionLost(reason)
+                log.append("has left")
+
+        log = self.batches.seen
+        first, second = Leaving(), Leaving()
+        connections = self.all_send(first, second)
+        self.poller.doRead()
+        batch, ends = ["hold", "leaves", "leaves", "release"], ["has left", "has left"]
+        self.assertEqual(log, [*batch, "hold", *ends, "release"])
+        self.assertEqual((first.lost, second.lost), ([ConnectionDone], [ConnectionDone]))
+        self.assertEqual((len(self.poller), self.reactor.getDelayedCalls()), (0, []))
+
+    def test_an_end_raises(self) -> None:
+        """It is logged, and the others end all the same."""
+
+        class Leaving(User):
+            def dataReceived(self, data: bytes) -> None:
+                for descriptor, _, _ in connections:
+                    descriptor.loseConnection()
+
+        class Worse(User):
+            def connectionLost(self, reason) -> None:
+                raise SystemExit
+
+        after = User()
+        connections = self.all_send(Leaving(), Worse(), after)
+        self.poller.doRead()
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
+        self.assertEqual((after.lost, len(self.poller)), ([ConnectionDone], 0))
+        self.assertEqual(self.batches.seen[-1], "release")
 
 
 def noting(user: User, heard: list[User]):

@@ -39,6 +39,8 @@ _BROKEN: int = getattr(select, "EPOLLERR", 0) | getattr(select, "EPOLLHUP", 0)
 _READ_SIZE = 65_536
 # And then, if that were not enough: of a long frame.
 _LONG_READ = 1_048_576
+# More follows at once: the kernel waits for it, and sends both in one packet.
+_MORE: int = getattr(socket, "MSG_MORE", 0)
 # On, and for no seconds: what `close` sends is a reset.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -150,6 +152,19 @@ class Descriptor:
     def write(self, data: bytes) -> None:
         """Send some bytes."""
         self.send((data,), len(data))
+
+    def send_last(self, data: bytes) -> None:
+        """
+        Send some short bytes before `loseConnection`.
+
+        They leave in one packet with the end, where the kernel takes them: to make, to send and to
+        acknowledge another one was 5 % of what a connection costs from its opening to its end.
+        """
+        if self._waiting is None and self._ending is None:
+            with suppress(OSError):  # which the next try meets, too
+                data = data[self.socket.send(data, _MORE) :]
+        if data:
+            self.write(data)
 
     def _keep(self, pieces: Sequence[bytes], size: int, sent: int) -> None:
         if self._waiting is None:

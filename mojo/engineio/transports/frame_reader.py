@@ -67,6 +67,10 @@ class FrameReader:
         """Write a control frame, in its turn."""
         raise NotImplementedError
 
+    def say_goodbye(self, answer: bytes) -> None:
+        """Answer the client's Close frame, and close the socket."""
+        raise NotImplementedError
+
     def drop(self, *, abort: bool) -> None:
         """Close the socket: the closing handshake is over."""
         raise NotImplementedError
@@ -140,8 +144,7 @@ class FrameReader:
             closed = read_close(data, start)
             if closed is not None:
                 self._autobahn = closed
-                self.answer(ANSWER)
-                self.drop(abort=False)
+                self.say_goodbye(ANSWER)
                 return
         self._read_with(self._call_autobahn(), data[start:])
 

@@ -64,6 +64,10 @@ class Outlet:
             self.unsent += size
             self._push()
 
+    def send_last(self, data: bytes) -> None:
+        """Write some short bytes before the end."""
+        self.send((data,), len(data))
+
     def resume(self) -> None:
         """Go on: the transport has room again."""
         self.full = False
@@ -133,6 +137,10 @@ class Greeting:
         """Write the response and some bytes."""
         self._greeted(self._outlet)
         self._outlet.send((self._response, *pieces), len(self._response) + size)
+
+    def send_last(self, data: bytes) -> None:
+        """Write the response and some short bytes before the end."""
+        self.send((data,), len(data))
 
     def finish(self, end: Callable[[], object]) -> None:
         """Write the response, and end."""

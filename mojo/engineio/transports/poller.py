@@ -62,6 +62,8 @@ class Poller:
         self._descriptors: dict[int, Descriptor | Reading] = {}
         self._reactor: Any = None
         self._epoll: select.epoll
+        # What is to be called when the turn is over, while it is one of ours.
+        self._after: list[tuple[Callable[[Failure], object], Failure]] | None = None
 
     def __len__(self) -> int:
         return len(self._descriptors)
@@ -129,7 +131,10 @@ class Poller:
 
     def later(self, function: Callable[[Failure], object], reason: Failure) -> None:
         """Call a function when the turn is over; see `Watcher`."""
-        self._reactor.callLater(0, function, reason)
+        if self._after is not None:
+            self._after.append((function, reason))
+        else:
+            self._reactor.callLater(0, function, reason)
 
     def forget(self, descriptor: Descriptor | Reading) -> None:
         """Tell of nothing any more; see `Watcher`."""
@@ -149,6 +154,20 @@ class Poller:
 
     def doRead(self) -> None:
         """Do what can be done: batches, until there is nothing, or so much was done already."""
+        after = self._after = []
+        try:
+            self._do_batches()
+        finally:
+            self._after = None
+        if after:
+            # As at the end of the reactor's turn, without a timer for each who is to go.
+            self._batches.hold()
+            try:
+                self._call(after)
+            finally:
+                self._batches.release()
+
+    def _do_batches(self) -> None:
         left = _MOST_EVENTS
         # To look once more takes 1 µs, and a turn of the reactor 25.  Clients that were answered
         # a moment ago may have gone on.
@@ -174,6 +193,13 @@ class Poller:
             except BaseException:
                 # Whatever it is, the reactor would take it for the poller's own end.
                 _end(descriptor, Failure())
+
+    def _call(self, after: list[tuple[Callable[[Failure], object], Failure]]) -> None:
+        for function, reason in after:
+            try:
+                function(reason)
+            except BaseException:
+                _log.failure("the end of a connection failed")
 
     def connectionLost(self, reason: Failure) -> None:
         """End every connection: the reactor has stopped."""

@@ -273,6 +273,11 @@ class WebSocketTransport(FrameReader):
             self._paused_by_peer = True
             self._adjust_reading()
 
+    def say_goodbye(self, answer: bytes) -> None:
+        """Answer the client's Close frame, and close the socket."""
+        self._outlet.send_last(answer)
+        self.drop(abort=False)
+
     def drop(self, *, abort: bool) -> None:
         """Close the socket: the closing handshake is over."""
         if abort:
