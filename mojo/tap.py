@@ -40,6 +40,7 @@ class Options(usage.Options):
         project_settings: the project's, after the options were read.
         overrides: what there is in place of some of them.
         workers: how many processes there are to be.
+        has_parent: whether they are workers, also if there is one.
     """
 
     synopsis = (
@@ -57,6 +58,7 @@ class Options(usage.Options):
     project_settings: Settings
     overrides: list[tuple[str, Any]]
     workers: int
+    has_parent: bool
     _project: Project | None = None
 
     def __init__(self) -> None:
@@ -87,7 +89,10 @@ class Options(usage.Options):
             self.project_folder, settings = load_settings(self["project"], self.overrides)
             self.project_settings = settings
             self.workers = count_workers(settings.workers)
-            if self.workers == 1:
+            # What reloads by SIGHUP on a machine of four processors does so on one of one, where
+            # a process without a parent would be ended by that.
+            self.has_parent = self.workers > 1 or settings.workers == "auto"
+            if not self.has_parent:
                 self._project = self.load()
         except LocalError as exc:
             raise SystemExit(_line(exc)) from exc
@@ -130,7 +135,7 @@ def makeService(options: Options, reactor: Any = None) -> MojoService | Parent:
     keep_freed_memory()
     try:
         service: MojoService | Parent
-        if options.workers > 1:
+        if options.has_parent:
             service = _make_parent(options, reactor)
         else:
             service = MojoService.from_project(

@@ -203,7 +203,9 @@ class Parent(MultiService):
         self._loads = Loads(Path(folder))
         self._brief = replace(self._brief, families=families, folder=folder)
         banner = make_banner(self._orders.name, self.settings, (), self._listening.addresses)
-        _log.info("{banner}\n  by {workers} workers", banner=banner, workers=self._orders.workers)
+        count = self._orders.workers
+        what = "worker" if count == 1 else "workers"
+        _log.info("{banner}\n  by {count} {what}", banner=banner, count=count, what=what)
         # A process that ends before the reactor runs would not be noticed.
         self._reactor.callWhenRunning(super().startService)
 

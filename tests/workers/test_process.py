@@ -174,3 +174,11 @@ class OptionsTests(SynchronousTestCase):
     def test_auto(self) -> None:
         self.patch(os, "sched_getaffinity", lambda pid: {0, 2, 5})
         self.assertEqual(count_workers("auto"), 3)
+
+    def test_one_of_auto(self) -> None:
+        """A machine of one processor has a parent too, which reloads as any other does."""
+        self.patch(os, "sched_getaffinity", lambda pid: {0})
+        options = self.options("-w", "auto")
+        self.assertEqual((options.workers, options.has_parent), (1, True))
+        self.assertFalse(self.options("-w", "1").has_parent)
+        self.assertFalse(self.options().has_parent)
