@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGCONT, SIGKILL
 
@@ -15,7 +16,7 @@ from twisted.internet.protocol import Protocol
 from mojo.redis.resp import RespReader
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import Process, start
-from tests.e2e.test_proxies import free_port
+from tests.ports import free_port
 
 REDIS = shutil.which("redis-server")
 NO_REDIS = None if REDIS else "needs redis-server"
@@ -38,11 +39,12 @@ class RedisServer:
         self.socket = self.folder / "socket"
         self.url = f"unix://{self.socket}"
         self._options = options
+        self._ports = ExitStack()
         self.process: Process | None = None
 
     def with_tls(self) -> RedisServer:
         """Let it be reached by TLS too, and without on a port of its own."""
-        self.port, self.plain_port = free_port(), free_port()
+        self.port, self.plain_port = (free_port(self._ports.callback) for _ in range(2))
         key, self.certificate = make_certificate(self.folder)
         self._options += (
             "--port", str(self.plain_port), "--tls-port", str(self.port), "--bind", "127.0.0.1",
@@ -53,7 +55,7 @@ class RedisServer:
 
     def with_port(self) -> RedisServer:
         """Let it be reached by TCP too."""
-        self.port = free_port()
+        self.port = free_port(self._ports.callback)
         # A replica need not wait for others that might want the same.
         at_once = ("--repl-diskless-sync-delay", "0")
         self._options += ("--port", str(self.port), "--bind", "127.0.0.1", *at_once)
@@ -83,6 +85,7 @@ class RedisServer:
 
     async def clean(self) -> None:
         await self.stop()
+        self._ports.close()
         shutil.rmtree(self.folder)
 
     async def ask(self, *command: str) -> bytes:

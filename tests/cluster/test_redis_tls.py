@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -12,6 +11,7 @@ from twisted.internet.threads import deferToThread
 from mojo.emitter import Emitter, RedisUnavailable, TwistedEmitter
 from tests.cluster.test_redis_bus import RedisTestCase
 from tests.e2e.certificate import make_certificate
+from tests.ports import free_port
 
 
 class TlsTests(RedisTestCase):
@@ -21,8 +21,7 @@ class TlsTests(RedisTestCase):
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         key, self.certificate = make_certificate(folder)
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        port = free_port(self.addCleanup)
         self.options = (
             "--bind", "127.0.0.1", "--tls-port", str(port), "--tls-auth-clients", "no",
             "--tls-key-file", str(key), "--tls-cert-file", str(self.certificate),

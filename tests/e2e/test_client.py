@@ -17,6 +17,7 @@ from mojo.socketio.msgpack_parser import MsgpackParser
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import HERE, NO_NODE, NODE, PROJECT, start, start_python, start_twistd
 from tests.e2e.test_clients import NO_PYTHON_CLIENT
+from tests.ports import free_port
 
 TRANSPORTS = (("polling",), ("websocket",), ("polling", "websocket"))
 MARKS = {"extra_headers": {"X-Token": "t"}, "cookies": {"a": "b"}, "query": {"room": "1"}}
@@ -70,13 +71,13 @@ class Exchange:
     async def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
-        self.port = 0
+        # Of the test and not of the server: a second one must be where the first one was.
+        self.port = free_port(self.addCleanup)
         await self.start_server()
 
     async def start_server(self) -> None:
         self.server = self.spawn(self.port)
-        found = await self.server.wait_for(r"PORT (\d+)\.")
-        self.port = int(found.group(1))
+        await self.server.wait_for(rf"PORT {self.port}\.")
         self.addCleanup(self.server.stop)
 
     @property
@@ -303,8 +304,7 @@ class MojoServerTests(Peer, Recovery, TestCase):
             "--settings",
             "SOCKET_IO.recovery={}",
         )
-        found = await self.server.wait_for(r"on https?://127\.0\.0\.1:(\d+)/")
-        self.port = int(found.group(1))
+        await self.server.wait_for(rf"on http://127\.0\.0\.1:{self.port}/")
         self.addCleanup(self.server.stop)
 
     async def test_own_path(self) -> None:

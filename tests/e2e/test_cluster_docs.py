@@ -13,7 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from tests.e2e.processes import HERE, NODE, ROOT, Process, start
 from tests.e2e.test_mixed_cluster import NO_CLUSTER
-from tests.e2e.test_proxies import free_port, wait_for_port
+from tests.e2e.test_proxies import wait_for_port
+from tests.ports import free_port
 
 DOCS = ROOT / "docs"
 #: What this checkout has, and tests/e2e/package.json.
@@ -34,7 +35,8 @@ class ClusterDocumentTests(TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
-        self.ports = {f"{port}": f"{free_port()}" for port in (6379, *range(8001, 8005), 8080)}
+        theirs = (6379, *range(8001, 8005), 8080)
+        self.ports = {f"{port}": f"{free_port(self.addCleanup)}" for port in theirs}
         # What listens on a port; a second one takes the place of the first.
         self.running: dict[str, Process] = {}
         self.addCleanup(self.stop_all)

@@ -23,7 +23,8 @@ from tests.e2e.processes import (
     start_python,
 )
 from tests.e2e.test_mesh import NO_STREAMS, MeshTestCase
-from tests.e2e.test_proxies import NGINX, free_port, wait_for_port
+from tests.e2e.test_proxies import NGINX, wait_for_port
+from tests.ports import free_port
 
 NO_CLUSTER = NO_STREAMS or NO_BROWSER or (None if NGINX else "needs nginx")
 MOJOS, NODES = "ab", "cd"
@@ -41,7 +42,7 @@ class MixedTestCase(MeshTestCase):
     timeout = 120
 
     async def start_servers(self) -> None:
-        self.ports = {name: free_port() for name in MOJOS + NODES}
+        self.ports = {name: free_port(self.addCleanup) for name in MOJOS + NODES}
         self.servers: dict[str, Process] = {}
         self.mojos = []
         for name in NODES:
@@ -61,7 +62,7 @@ class MixedTestCase(MeshTestCase):
 
     async def start_nginx(self) -> int:
         text = (ROOT / "docs" / "cluster" / "nginx.conf").read_text(encoding="utf-8")
-        port = free_port()
+        port = free_port(self.addCleanup)
         for theirs, ours in zip((8001, 8002, 8003, 8004), self.ports.values(), strict=True):
             self.assertIn(f":{theirs}", text)
             text = text.replace(f":{theirs}", f":{ours}")

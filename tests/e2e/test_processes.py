@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
 from tests.e2e.processes import start
+from tests.ports import free_port
 
 
 class ProcessTests(TestCase):
@@ -24,3 +29,13 @@ class ProcessTests(TestCase):
         self.assertEqual(await stopped, 3)
         self.assertEqual(process.output, "over\n")
         self.assertEqual(await process.stop(), 3)
+
+
+class PortTests(TestCase):
+    def test_free(self) -> None:
+        """Nobody is given it but who asks for it by its number, and means to listen there."""
+        port = free_port(self.addCleanup)
+        with socket.socket() as other, self.assertRaises(OSError):
+            other.bind(("127.0.0.1", port))
+        listening = reactor.listenTCP(port, Factory(), interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)

@@ -6,7 +6,6 @@ import grp
 import os
 import pwd
 import shutil
-import socket
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -18,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import HERE, NO_NODE, NODE, PROJECT, ROOT, Process, start, start_server
+from tests.ports import free_port
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 NGINX = shutil.which("nginx", path=_PATH)
@@ -40,12 +40,6 @@ http {{
 {sample}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def wait_for_port(process: Process, port: int) -> None:
@@ -77,7 +71,7 @@ class ProxyTests:
         for node in starts:
             await node
         self.key, self.certificate = make_certificate(self.folder)
-        self.port = free_port()
+        self.port = free_port(self.addCleanup)
         self.proxy = self.start_proxy()
         self.addCleanup(self.proxy.stop)
         await wait_for_port(self.proxy, self.port)
@@ -158,10 +152,10 @@ class ProxyTests:
     async def test_drain(self) -> None:
         """A node is stopped as by ``systemctl stop``: nothing is seen but one reconnect."""
         client = self.start_client("proxied.drained")
-        pid = int((await client.wait_for(r"STOP (\d+)")).group(1))
+        pid = int((await client.wait_for(r"STOP (\d+)\n")).group(1))
         (leaving,) = [p for p, _ in self.nodes.values() if p.transport.pid == pid]
         leaving.signal("TERM")
-        moved = await client.wait_for(r"MOVED (\d+)|AssertionError")
+        moved = await client.wait_for(r"MOVED (\d+)\n|AssertionError")
         await self.check(client)
         self.assertGreater(int(moved.group(1)), 3)
         await leaving.ended

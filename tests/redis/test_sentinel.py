@@ -14,7 +14,7 @@ from mojo.redis import connection
 from mojo.sessions.redis_store import RedisStore
 from mojo.sessions.stores import Stored
 from tests.cluster.failing import FailureTestCase
-from tests.e2e.test_proxies import free_port
+from tests.ports import free_port
 from tests.redis_server import RedisServer, SentinelServer
 from tests.sessions.test_stores import Jar, answers
 
@@ -40,7 +40,7 @@ class SentinelTestCase(FailureTestCase):
         self.addCleanup(self.sentinel.clean)
         await self.sentinel.start()
         # The first of the sentinels is not there.
-        self.url = self.sentinel_url(free_port(), self.sentinel.port)
+        self.url = self.sentinel_url(free_port(self.addCleanup), self.sentinel.port)
 
     def sentinel_url(self, *ports: int, login="", more="") -> str:
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
