@@ -66,6 +66,8 @@ class ClusterAdapter:
         self._askings: dict[str, Asking] = {}
         self._line = make_line(server, namespace, self if listens else None)
         self._requests = Requests(server, namespace, local, self._line)
+        if isinstance(local, SharedRecovery):
+            local.will_come = self._line.will_come
         # What is of this process alone is done without a step in between.
         self.add = local.add
         self.remove = local.remove

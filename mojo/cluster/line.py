@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from mojo.cluster.bus import Bus
+from mojo.cluster.bus import Bus, Entry
 from mojo.cluster.stats import ClusterStats
 from mojo.cluster.wire import Broadcast
 from mojo.errors import PacketError, UnsendableError
@@ -109,6 +109,13 @@ class Line(Protocol):
 
         Raises:
             UnsendableError: something in it cannot be sent.
+        """
+
+    def will_come(self, entry: Entry) -> bool:
+        """
+        Tell whether clients here get an entry when its turn is come.
+
+        Not if it is ours, and they were given it before because its turn was long in coming.
         """
 
     def count_servers(self) -> Deferred[int | None]:

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from mojo.cluster import wire
+from mojo.cluster.bus import Entry
 from mojo.cluster.line import Echo, Server, Taker, refusing
 from mojo.cluster.wire import Channels, Kind
 from mojo.socketio.adapter import Carried
@@ -52,6 +53,10 @@ class PubSubLine:
     def count_servers(self) -> Deferred[int | None]:
         """Tell how many servers there are; see `Line`."""
         return self._bus.count(self._names.request)
+
+    def will_come(self, entry: Entry) -> bool:
+        """Tell whether clients here get an entry; see `Line`."""
+        return True  # nothing is one
 
     def broadcast(
         self,

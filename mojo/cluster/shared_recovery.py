@@ -48,6 +48,9 @@ class SharedRecovery(LocalAdapter):
         name: the namespace's.
         options: how long a client may be away.
         left: see `LocalAdapter`.
+
+    Attributes:
+        will_come: tells whether what is in the stream still comes from there; see `Line`.
     """
 
     is_shared = True
@@ -66,6 +69,7 @@ class SharedRecovery(LocalAdapter):
         self._parser = parser
         self._name = name.encode("utf-8", "surrogatepass")
         self._options = options
+        self.will_come: Callable[[Entry], bool] = lambda entry: True
 
     @property
     def position(self) -> str:
@@ -136,7 +140,7 @@ class SharedRecovery(LocalAdapter):
         first = await self._bus.read("-", "+", 1)
         if not first or _place_of(first[0][0]) > _place_of(seen):
             return None  # what came after it is gone in part
-        missed: list[tuple[tuple[int, int], Message]] = []
+        missed: list[tuple[tuple[int, int], Entry, Message]] = []
         last = seen
         for _ in range(MAX_READS):
             entries = await self._bus.read(f"({last}", "+", READ_COUNT)
@@ -144,11 +148,14 @@ class SharedRecovery(LocalAdapter):
                 last = entry_id
                 message = self._missed(entry_id, entry, place)
                 if message is not None:
-                    missed.append((_place_of(entry_id), message))
-            # From here on what comes is for the connection itself: no entry between.
+                    missed.append((_place_of(entry_id), entry, message))
             here = _place_of(self.position)
-            if len(entries) < READ_COUNT and here <= _place_of(last):
-                return Restored(place, [one for at, one in missed if at <= here])
+            if len(entries) == READ_COUNT or here > _place_of(last):
+                continue
+            # From here on what comes is for the connection itself: no entry between.  But what
+            # the others were given before its turn does not come again, and is passed first.
+            if all(self.will_come(entry) for at, entry, _ in missed if at > here):
+                return Restored(place, [one for at, _, one in missed if at <= here])
         return None
 
     def _missed(self, entry_id: str, entry: Entry, place: Place) -> Message | None:

@@ -68,6 +68,10 @@ class StreamsLine:
         self._bus.unfollow(self._namespace.name)
         self._bus.unlisten(self)
 
+    def will_come(self, entry: Entry) -> bool:
+        """Tell whether clients here get an entry when its turn is come; see `Line`."""
+        return entry.get("uid") != self._uid or entry.get("mojo", b"") in self._echoes
+
     def count_servers(self) -> Deferred[int | None]:
         """Tell how many servers there are; see `Line`."""
         return self._bus.count(self._names.public)

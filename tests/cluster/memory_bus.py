@@ -30,6 +30,7 @@ class Exchange:
         self.entries: list[tuple[str, dict]] = []
         self.published: list[tuple[bytes, bytes]] = []
         self._under_way: list = []
+        self._asked: list = []
 
     def bus(self) -> MemoryBus:
         """Make the bus of one more server."""
@@ -66,9 +67,21 @@ class Exchange:
         self._under_way.append((counted, channel))
         return counted
 
+    def read(self, first: str, count: int) -> Deferred:
+        """Answer in the next turn, whatever was handed on by then: it goes another way."""
+        read: Deferred = Deferred()
+        self._asked.append((read, first, count))
+        return read
+
     def turn(self) -> None:
         """Hand on what is under way, and what comes of that."""
-        while self._under_way:
+        while self._under_way or self._asked:
+            asked, self._asked = self._asked, []
+            for read, first, count in asked:
+                number = int(first[1:].partition("-")[0]) if first.startswith("(") else 0
+                read.callback(self.entries[number : number + count])
+            if not self._under_way:
+                continue
             what, data = self._under_way.pop(0)
             if isinstance(what, Deferred):
                 what.callback(sum(data in one.channels for one in self.listeners))
@@ -117,8 +130,7 @@ class MemoryBus:
         return succeed(self._exchange.kept.pop(name, None))
 
     def read(self, first, last, count):
-        number = int(first[1:].partition("-")[0]) if first.startswith("(") else 0
-        return succeed(self._exchange.entries[number : number + count])
+        return self._exchange.read(first, count)
 
     def follow(self, namespace, follower, cut_off) -> None:
         name = namespace.encode("utf-8", "surrogatepass")

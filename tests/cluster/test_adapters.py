@@ -550,6 +550,27 @@ class SharedRecoveryTests(StreamsTests):
         restored = self.come_back(1, None)
         self.assertEqual([m.event for m in restored.missed], [("x", ("after", "2-0"))])
 
+    def test_given_before_its_turn(self) -> None:
+        """What others got at once, as its turn was long in coming, who comes back gets as well."""
+        self.tell(EVERYONE, "had")
+        self.leave()
+        for adapter in self.adapters[1::-1]:
+            adapter.broadcast(self.parser.event("x", []), EVERYONE)
+        for _ in range(2):
+            self.clock.advance(1)
+        back = Someone("id3")
+
+        def joined(restored):
+            self.adapters[0].add(back)
+            return restored
+
+        recalling = self.servers[0].local.recall("pid", "1-0", Identity(None, None))
+        recalling.addCallback(joined)
+        self.settle()
+        had = [*self.successResultOf(recalling).missed, *back.messages]
+        events = [("x", ("2-0",)), ("x", ("3-0",))]
+        self.assertEqual([message.event for message in had], events)
+
     def test_others(self) -> None:
         """Who is not the same visitor finds nothing, and nobody after that."""
         self.tell(EVERYONE)
