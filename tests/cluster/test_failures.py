@@ -229,7 +229,7 @@ class Failures:
         """Have it save its data, and wait for how that goes."""
         await self.redis.ask("BGSAVE")
         wanted = f"rdb_last_bgsave_status:{how}".encode()
-        for _ in range(600):
+        for _ in range(5000):
             if wanted in await self.redis.ask("INFO", "persistence"):
                 return
             await deferLater(reactor, 0.02)

@@ -24,7 +24,7 @@ from tests.redis_server import NO_REDIS, RedisServer
 
 class RedisTestCase(TestCase):
     skip = NO_REDIS
-    timeout = 60
+    timeout = 120
     options: tuple[str, ...] = ()
     url = ""
     stream: str | None = None
@@ -44,7 +44,7 @@ class RedisTestCase(TestCase):
             self.lines.append(event["log_format"].format(**event))
 
     async def until(self, condition, what="it") -> None:
-        for _ in range(1200):
+        for _ in range(10_000):
             if condition():
                 return
             await deferLater(reactor, 0.01)

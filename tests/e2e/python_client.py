@@ -64,9 +64,9 @@ async def check_words(base: str, transports: list[str] | None) -> None:
     answer = await client.call("where", namespace=document)
     assert answer == {"name": document, "params": {"id": "7"}}, answer
     await client.call("enter", "python", namespace=words)
-    answer = await client.call("poll", ("python", 5), namespace=words)
+    answer = await client.call("poll", ("python", 60), namespace=words)
     assert answer == {"answers": [["yes", b"\x01"]], "missing": []}, answer
-    assert await client.call("ask_me", 5, namespace=words) == "because"
+    assert await client.call("ask_me", 60, namespace=words) == "because"
     answer = await client.call("admin reset", namespace=words)
     assert answer == {"error": {"message": "members only", "data": {"event": "admin reset"}}}
     answer = await client.call("nonsense", namespace=words)
@@ -103,4 +103,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), 100))

@@ -29,7 +29,7 @@ async def check(base: str) -> None:
     people = [await join(base, transports) for transports in TRANSPORTS]
     for number, (me, _) in enumerate(people):
         await me.emit("send_to", (["python"], [], {}, "said", number, b"\x00\xff"), namespace=MESH)
-        answer = await me.call("ask", (["python"], [], 5, "question", 1), namespace=MESH)
+        answer = await me.call("ask", (["python"], [], 60, "question", 1), namespace=MESH)
         assert answer == {"answers": [["of Python", 1]] * 3, "missing": 0}, answer
         found = await me.call("fetch", (["python"], []), namespace=MESH)
         assert [one["tag"] for one in found["sockets"]] == ["python"] * 3, found
@@ -42,4 +42,4 @@ async def check(base: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(asyncio.wait_for(check(sys.argv[1]), 60))
+    asyncio.run(asyncio.wait_for(check(sys.argv[1]), 100))

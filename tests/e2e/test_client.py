@@ -316,7 +316,7 @@ class MojoServerTests(Peer, Recovery, TestCase):
 class TlsTests(TestCase):
     """Our server by TLS, with a certificate that somebody vouches for, and not."""
 
-    timeout = 60
+    timeout = 120
 
     async def test_tls(self) -> None:
         folder = Path(self.mktemp()).absolute()

@@ -149,7 +149,7 @@ class CurlTests(HandoverTestCase):
     skip = None if CURL else "needs curl"
 
     async def curl(self, uri: str, *arguments: str):
-        process = start(CURL, "-s", "-i", "-m", "10", *arguments, self.base + uri)
+        process = start(CURL, "-s", "-i", "-m", "100", *arguments, self.base + uri)
         self.assertEqual(await process.ended, 0, process.output)
         # What was said before the body came is not the answer.
         answer = parse_response(process.output.removeprefix(_CONTINUE).encode())

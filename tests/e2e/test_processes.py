@@ -14,7 +14,7 @@ from tests.ports import free_port
 
 
 class ProcessTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     async def test_signals_to_one_that_has_just_ended(self) -> None:
         """It is not signalled any more, and is waited for until its last word is read."""

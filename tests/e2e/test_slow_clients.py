@@ -48,7 +48,7 @@ class Reader(Protocol):
 
 
 class SlowClientTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     async def open(self, where: str, **options: object) -> None:
         self.log: list = []

@@ -73,7 +73,7 @@ class Talker(Protocol):
 
 
 class StoppingTestCase(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
@@ -192,7 +192,7 @@ class SystemdTestCase(TestCase):
         more: more of the command's arguments.
     """
 
-    timeout = 60
+    timeout = 120
     more: tuple[str, ...] = ()
 
     def setUp(self) -> None:
@@ -243,7 +243,7 @@ class Lives:
         await unit.wait_for(rf"on http://127\.0\.0\.1:{port}/")
         await self.notified.wait_for("WATCHDOG=1")
         self.assertEqual(self.notified.heard[0], "READY=1")
-        early.settimeout(10)
+        early.settimeout(100)
         self.assertIn(b'0{"sid":', early.recv(10_000))
         early.close()
         self.notified.heard.clear()
@@ -257,7 +257,7 @@ class Lives:
         first = self.run_unit()
         await self.notified.wait_for("READY=1")
         await first.stop()
-        meanwhile = socket.create_connection(("127.0.0.1", port), 10)
+        meanwhile = socket.create_connection(("127.0.0.1", port), 100)
         self.addCleanup(meanwhile.close)
         meanwhile.sendall(http_request("GET", "/socket.io/?EIO=4&transport=polling"))
         self.notified.heard.clear()

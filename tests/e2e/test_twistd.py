@@ -63,7 +63,7 @@ async def talk(endpoint, request: bytes, until: bytes = b"\r\n\r\n") -> bytes:
 
 
 class TwistdTestCase(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()

@@ -105,7 +105,7 @@ class WorkersTestCase(TestCase):
         return children_of(self.pid)
 
     async def until(self, condition, what) -> None:
-        for _ in range(1000):
+        for _ in range(5000):
             if condition():
                 return
             await deferLater(reactor, 0.02)
@@ -425,7 +425,7 @@ class StuckTests(StoppingTestCase):
         """It ends without a reactor that could tell it to."""
         self.signal("KILL")
         await self.server.ended
-        for _ in range(1000):
+        for _ in range(5000):
             if not any(map(is_there, self.children)):
                 return
             await deferLater(reactor, 0.02)
@@ -502,7 +502,7 @@ class UserTests(TestCase):
 
 
 class StartTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
@@ -554,7 +554,7 @@ class StartTests(TestCase):
         self.assertEqual(await process.ended, 0, process.output)
         pid = int(pid_file.read_text())
         try:
-            for _ in range(500):
+            for _ in range(5000):
                 if log.read_text().count("is ready after") == 2:
                     break
                 await deferLater(reactor, 0.02)
@@ -565,7 +565,7 @@ class StartTests(TestCase):
             self.assertEqual(len(children), 2)
         finally:
             os.kill(pid, signal.SIGTERM)
-        for _ in range(500):
+        for _ in range(5000):
             if not is_there(pid):
                 break
             await deferLater(reactor, 0.02)

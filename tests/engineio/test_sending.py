@@ -23,7 +23,7 @@ class Server(Protocol):
 
 
 class SocketTestCase(TestCase):
-    timeout = 20
+    timeout = 120
 
     @inlineCallbacks
     def setUp(self):

@@ -22,7 +22,7 @@ from tests.sessions.test_stores import Jar, answers
 class SentinelTestCase(FailureTestCase):
     """A master, a replica that follows it, and a sentinel that knows both."""
 
-    timeout = 30
+    timeout = 120
     lines_of_sentinel: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
@@ -52,7 +52,7 @@ class SentinelTestCase(FailureTestCase):
 
     async def answers(self, server: RedisServer, wanted: bytes, *command: str) -> None:
         """Ask until the answer has something in it."""
-        for _ in range(600):
+        for _ in range(5000):
             if wanted in await server.ask(*command):
                 return
             await deferLater(reactor, 0.02)

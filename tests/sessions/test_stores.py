@@ -436,7 +436,7 @@ class RedisStoreTests(SharedContract, TestCase):
 
 async def answers(store: SessionStore) -> None:
     """Wait until a store does."""
-    for _ in range(200):
+    for _ in range(2000):
         try:
             await settled(store.load("nobody", Jar()))
         except SessionUnavailable:

@@ -46,7 +46,7 @@ class Caller(Protocol):
 
 
 class PortsTestCase(TestCase):
-    timeout = 20
+    timeout = 120
 
     def hold(self, *endpoints: str) -> None:
         self.clock = Clock()

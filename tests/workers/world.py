@@ -166,7 +166,7 @@ class WorkersTestCase(TestCase):
         uri: of the session's requests.
     """
 
-    timeout = 30
+    timeout = 120
 
     async def setUp(self) -> None:
         # Short: the path of a UNIX socket has at most 107 bytes.

@@ -15,7 +15,7 @@ async function joinedUp(sockets, names, ...others) {
     const me = sockets.find((socket) => serverOf(socket) === name);
     me.emit("send_to", [], [], {}, "x", name);
     assert.deepEqual(await heard(sockets, me, "x"), all(sockets), name);
-    const { answers, missing } = await me.emitWithAck("ask", [], [], 5, "question");
+    const { answers, missing } = await me.emitWithAck("ask", [], [], 60, "question");
     assert.deepEqual([answers.sort(), missing], [[...all(sockets), ...others].sort(), 0], name);
   }
 }

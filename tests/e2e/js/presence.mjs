@@ -45,7 +45,7 @@ export const names = (events) => events.map(([name]) => name);
 
 export async function until(condition) {
   for (let i = 0; !condition(); i++) {
-    assert.ok(i < 1500, `never: ${condition}`);
+    assert.ok(i < 10_000, `never: ${condition}`);
     await pause(10);
   }
 }

@@ -16,7 +16,7 @@ function serve(socket) {
   socket.on("message", (...args) => socket.send(...args));
   socket.on("echo", (...args) => args.pop()(...args));
   socket.on("ask_back", async (question, answer) => {
-    answer("the answer was", await socket.timeout(5000).emitWithAck("question", question));
+    answer("the answer was", await socket.timeout(60_000).emitWithAck("question", question));
   });
   socket.on("handshake", (answer) => {
     const { headers, query } = socket.handshake;

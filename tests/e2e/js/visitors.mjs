@@ -95,7 +95,7 @@ export async function shared(here, there) {
   console.log("START REDIS");
   await new Promise((resolve) => process.stdin.once("data", resolve));
   for (let i = 0; (await ask(here, "/kept", visitor)).status !== 200; i++) {
-    assert.ok(i < 100);
+    assert.ok(i < 2000);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.equal(await sockets[0].emitWithAck("put", "x", 1), true);

@@ -46,7 +46,7 @@ class SocketConnectionHandler(MojoSocketHandler):
     @event
     @inlineCallbacks
     def ask_back(self, question):
-        answer = yield self.call("question", question, timeout=5)
+        answer = yield self.call("question", question, timeout=60)
         return "the answer was", answer
 
     @event
