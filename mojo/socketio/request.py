@@ -43,7 +43,7 @@ class SocketRequest:
             since the handshake.
     """
 
-    __slots__ = ("_query", "auth", "handshake", "recovered", "user_id")
+    __slots__ = ("_more_query", "auth", "handshake", "recovered", "user_id")
 
     def __init__(
         self,
@@ -52,8 +52,7 @@ class SocketRequest:
         user_id: str | None,
         query: Mapping[str, tuple[str, ...]],
     ) -> None:
-        # In Socket.IO 2 the namespace's query came with the URL's.
-        self._query = {**handshake.query, **query} if query else handshake.query
+        self._more_query = query
         self.handshake = handshake
         self.auth = auth
         self.recovered = False
@@ -115,12 +114,14 @@ class SocketRequest:
     @property
     def arguments(self) -> Mapping[str, tuple[str, ...]]:
         """The URL query's fields with all their values."""
-        return self._query
+        query = self.handshake.query
+        # In Socket.IO 2 the namespace's query came with the URL's.
+        return {**query, **self._more_query} if self._more_query else query
 
     @property
     def query(self) -> dict[str, str]:
         """The URL query's fields, each with its last value."""
-        return {name: values[-1] for name, values in self._query.items()}
+        return {name: values[-1] for name, values in self.arguments.items()}
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -133,7 +134,7 @@ class SocketRequest:
     def get_argument(self, name: str, default: str) -> str: ...
     def get_argument(self, name: str, default: str | None = None) -> str | None:
         """Give a field of the URL's query, its last value if it has several."""
-        values = self._query.get(name)
+        values = self.arguments.get(name)
         return values[-1] if values else default
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from mojo.engineio.handshake import Facts
 from mojo.errors import (
     AckTimeout,
     ConnectionRefused,
@@ -61,6 +62,13 @@ class Behaviour(OverTransport):
         self.assertTrue(handler.connected)
         self.assertEqual(handler.id, "cid1")
         self.assertNotIn("t", repr(request).replace("SocketRequest", "").replace("socket", ""))
+
+    def test_query_that_nobody_asks_for(self) -> None:
+        """It stays as it came: an idle connection keeps no dict of it."""
+        asked = []
+        self.patch(Facts, "query", property(asked.append))
+        self.connect(self.world(remembering()))
+        self.assertEqual(asked, [])
 
     def test_anonymous(self) -> None:
         handler_class = remembering()
