@@ -10,6 +10,7 @@ does, is never kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mojo.engineio.answers import AnswerFields
@@ -113,6 +114,14 @@ class Askers:
         return Verdict(is_trusted, "", _SECURITY.adding([*pairs, (b"vary", b"Origin")]))
 
 
+def _is_binary(content_type: str) -> bool:
+    return content_type.split(";", maxsplit=1)[0].strip().lower() == "application/octet-stream"
+
+
+def _has_token(values: Iterable[str], wanted: str) -> bool:
+    return any(token.strip().lower() == wanted for value in values for token in value.split(","))
+
+
 class Asker:
     """
     What a request's headers say.
@@ -158,12 +167,11 @@ class Asker:
         self.origin = origin
         self._is_trusted, self._refusal, self.answer_fields = verdict
         self.cookies = fields.get("cookie", ())
-        content_type = fields.get("content-type", ("",))[-1]
-        self.is_binary = content_type.split(";")[0].strip().lower() == "application/octet-stream"
-        self.is_upgrade = any(
-            token.strip().lower() == "websocket"
-            for value in fields.get("upgrade", ())
-            for token in value.split(",")
+        # Most requests have neither, or one that says no more than this.
+        kinds, upgrades = fields.get("content-type"), fields.get("upgrade")
+        self.is_binary = kinds is not None and _is_binary(kinds[-1])
+        self.is_upgrade = upgrades is not None and (
+            upgrades == ("websocket",) or _has_token(upgrades, "websocket")
         )
         self._accepted: str | None = fields.get("accept-encoding", ("",))[-1]
         self._coding: str | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -234,7 +234,11 @@ class EngineChannel(HTTPChannel):
     @property
     def secure(self) -> bool:
         """Whether the connection is TLS."""
-        return bool(self.isSecure())
+        return self.isSecure()
+
+    def isSecure(self) -> bool:
+        """Tell whether the connection is TLS; twisted.web looks for adapters, too."""
+        return bool(ISSLTransport.providedBy(self.transport))
 
     @property
     def stamp(self) -> bytes:

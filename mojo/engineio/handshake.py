@@ -207,8 +207,14 @@ def read_cookies(headers: Iterable[str]) -> Cookies:
     """Split ``Cookie`` headers; a name that comes twice keeps both values."""
     # Spaces and tabs alone (RFC 6265 section 5.2): str.strip would make of a name with \x85 or
     # \xa0 before it, which any host of the domain can set, one with the prefix ``__Host-``.
-    pairs = (pair.strip(" \t").partition("=") for header in headers for pair in header.split(";"))
-    return _grouped((name, value) for name, equals, value in pairs if equals and name)
+    cookies: dict[str, tuple[str, ...]] = {}
+    for header in headers:
+        for pair in header.split(";"):
+            name, equals, value = pair.strip(" \t").partition("=")
+            if equals and name:
+                before = cookies.get(name)
+                cookies[name] = (value,) if before is None else (*before, value)
+    return cookies
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Fields:

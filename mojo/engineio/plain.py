@@ -48,7 +48,7 @@ _FIELD_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e]*+\r\n
 _LENGTH = re.compile(rb"\r\n(?i:content-length): ([0-9]{1,8})(?=\r\n)")
 _LENGTH_DIGITS = 8
 # What says where a body ends, or that somebody waits before it is sent.
-_NEVER_PLAIN = ("content-length", "transfer-encoding", "expect", "te", "trailer")
+_NEVER_PLAIN = frozenset(("content-length", "transfer-encoding", "expect", "te", "trailer"))
 _CONNECTION = {
     (): False,
     ("keep-alive",): False,
@@ -223,8 +223,8 @@ def _read_request(data: bytes, site: PlainSite) -> KnownRequest | None:
     if not _FIELD_LINES.fullmatch(lines) or lines.count(b"\r\n") > _MAX_FIELDS:
         return None
     fields = read_fields(lines)
-    closes = _CONNECTION.get(tuple(v.lower() for v in fields.get("connection", ())))
-    if closes is None or any(name in fields for name in _NEVER_PLAIN):
+    closes = _CONNECTION.get(tuple(map(str.lower, fields.get("connection", ()))))
+    if closes is None or not _NEVER_PLAIN.isdisjoint(fields):
         return None
     if not site.leads_to(path, mount) or site.owner_of(data[line.start(2) : start - 9]):
         return None

@@ -71,7 +71,7 @@ class SharedChannel(EngineChannel):
 
     def isSecure(self) -> bool:
         """Tell whether the connection is TLS."""
-        return bool(super().isSecure()) if self.caller is None else self.caller.secure
+        return super().isSecure() if self.caller is None else self.caller.secure
 
     # -- whose a request is ----------------------------------------------------------
 

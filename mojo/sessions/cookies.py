@@ -117,6 +117,8 @@ class VisitorCookies:
 
     def from_auth(self, auth: Mapping[str, Any]) -> Credential | None:
         """Give the login of a token with which a client joins a namespace."""
+        if not self._token_readers:
+            return None
         now = self._now()
         found = (reader.from_auth(auth, now) for reader in self._token_readers)
         return next((c for c in found if c is not None and not self.revocations.covers(c)), None)
@@ -126,9 +128,8 @@ class VisitorCookies:
         login = self.open_login(cookies)
         if login is not None:
             yield login.credential
-        now = self._now()
         for reader in self._cookie_readers:
-            credential = reader.from_cookies(cookies, now)
+            credential = reader.from_cookies(cookies, self._now())
             if credential is not None and not self.revocations.covers(credential):
                 yield credential
 

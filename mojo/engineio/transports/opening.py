@@ -47,9 +47,10 @@ def check_upgrade(exchange: Exchange) -> None:
     keys = fields.get("sec-websocket-key", ())
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise _bad_upgrade("Sec-WebSocket-Key is not 16 bytes in base64")
-    names = _protocols(fields)
-    if len(set(names)) != len(names) or not all(_TOKEN.fullmatch(name) for name in names):
-        raise _bad_upgrade("malformed Sec-WebSocket-Protocol")
+    if "sec-websocket-protocol" in fields:
+        names = _protocols(fields)
+        if len(set(names)) != len(names) or not all(map(_TOKEN.fullmatch, names)):
+            raise _bad_upgrade("malformed Sec-WebSocket-Protocol")
 
 
 def _bad_upgrade(detail: str, status: int = 400) -> EngineError:
@@ -61,7 +62,7 @@ def _tokens(fields: Fields, name: str) -> list[str]:
 
 
 def _protocols(fields: Fields) -> list[str]:
-    values = fields.get("sec-websocket-protocol", ())
+    values = fields["sec-websocket-protocol"]
     return [name.strip() for value in values for name in value.split(",")]
 
 
@@ -84,10 +85,9 @@ def opening_response(
         "Connection: Upgrade",
         *(f"{name}: {value}" for name, value in headers),
     ]
-    names = _protocols(fields)
-    if names:
+    if "sec-websocket-protocol" in fields:
         # The first that the client offers is spoken, as the reference does.
-        lines.append("Sec-WebSocket-Protocol: " + names[0])
+        lines.append("Sec-WebSocket-Protocol: " + _protocols(fields)[0])
     digest = sha1((key + _GUID).encode("ascii"), usedforsecurity=False).digest()
     lines.append("Sec-WebSocket-Accept: " + b64encode(digest).decode("ascii"))
     if extension:
