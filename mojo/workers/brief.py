@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-#: The numbers under which a worker has the pipes from and to its parent, and its first port.
-FROM_PARENT, TO_PARENT, FIRST_PORT = 3, 4, 5
+#: The numbers under which a worker has the pipes from and to its parent, the file of all workers'
+#: loads, and its first port.
+FROM_PARENT, TO_PARENT, LOADS, FIRST_PORT = 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

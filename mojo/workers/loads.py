@@ -10,15 +10,14 @@ these for a moment.  The moment is short, since they may be as busy as they have
 
 from __future__ import annotations
 
+import tempfile
 from array import array
 from collections.abc import Callable
 from mmap import mmap
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from twisted.internet.interfaces import IReactorTime
 
-_FILE = "loads"
 # What stands in the slot of nobody: no load is as high.
 _NOBODY = 2**63 - 1
 #: How many more than another a worker may have and take all the same: so many, and this part.
@@ -34,23 +33,31 @@ class Loads:
     The loads of all workers, by their slots.
 
     Args:
-        folder: where the file is.
+        number: the open file's, which is not needed any longer then.
     """
 
-    def __init__(self, folder: Path) -> None:
-        with (folder / _FILE).open("r+b") as file:
-            # Each number is written at once: nobody reads half of one.
-            self._loads = memoryview(mmap(file.fileno(), 0)).cast("q")
+    def __init__(self, number: int) -> None:
+        # Each number is written at once: nobody reads half of one.
+        self._loads = memoryview(mmap(number, 0)).cast("q")
 
     @staticmethod
-    def make(folder: Path, count: int) -> None:
+    def make(count: int) -> IO[bytes]:
         """
         Make the file, for a number of workers that are not there yet.
+
+        It has no name, since who keeps folders of temporary files clean removes what looks old.
 
         Raises:
             OSError: it cannot be made.
         """
-        (folder / _FILE).write_bytes(array("q", [_NOBODY] * count))
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            file.write(array("q", [_NOBODY] * count))
+            file.flush()
+        except OSError:
+            file.close()
+            raise
+        return file
 
     def occupy(self, slot: int) -> None:
         """Note that a worker is there, and has nothing to do."""

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
@@ -103,24 +103,36 @@ def try_out(make: Callable[[], object], line_of: Callable[[LocalError], str]) ->
         raise SystemExit(1)
 
 
-def make_folder(workers: int) -> str:
+def make_folder() -> str:
     """
-    Make the folder of the workers' sockets and `Loads`, for this user alone.
+    Make the folder of the workers' sockets, for this user alone.
 
     Raises:
         ListenError: it cannot be made, or no socket could be in it.
     """
     try:
         folder = tempfile.mkdtemp(prefix="mojo-workers-")
-        Loads.make(Path(folder), workers)
     except OSError as exc:
         raise ListenError(f"cannot make a folder for the workers' sockets: {exc}") from exc
     if len(os.fsencode(folder)) > MAX_FOLDER:
-        shutil.rmtree(folder)
+        os.rmdir(folder)
         raise ListenError(
             f"{folder!r} is too long a path for the workers' sockets: set TMPDIR to a shorter one"
         )
     return folder
+
+
+def make_loads(workers: int) -> IO[bytes]:
+    """
+    Make the file of the workers' `Loads`.
+
+    Raises:
+        ListenError: it cannot be made.
+    """
+    try:
+        return Loads.make(workers)
+    except OSError as exc:
+        raise ListenError(f"cannot make a file for the workers' loads: {exc}") from exc
 
 
 class Parent(MultiService):
@@ -199,9 +211,9 @@ class Parent(MultiService):
         self.stopping = False
         families = tuple(port.socket.family for port in self._ports.held)
         # Here, since this is who the workers are as well.
-        folder = make_folder(self._orders.workers)
-        self._loads = Loads(Path(folder))
-        self._brief = replace(self._brief, families=families, folder=folder)
+        self._loads_file = make_loads(self._orders.workers)
+        self._loads = Loads(self._loads_file.fileno())
+        self._brief = replace(self._brief, families=families, folder=make_folder())
         banner = make_banner(self._orders.name, self.settings, (), self._listening.addresses)
         count = self._orders.workers
         what = "worker" if count == 1 else "workers"
@@ -226,6 +238,7 @@ class Parent(MultiService):
         await self.supervisor.stopService()
         await self._listening.close()
         shutil.rmtree(self._brief.folder, ignore_errors=True)
+        self._loads_file.close()
         children: Deferred[Any] = super().stopService()  # type: ignore[no-untyped-call]
         await children
 
@@ -252,8 +265,8 @@ class Parent(MultiService):
 
         brief = replace(self._brief, name=name)
         process = WorkerProcess(self._reactor, brief, self.hub, came, gone, lives)
-        ports = [port.fileno() for port in self._ports.held]
-        return start_worker(self._reactor, process, name, ports, gone)
+        files = [self._loads_file.fileno(), *(port.fileno() for port in self._ports.held)]
+        return start_worker(self._reactor, process, name, files, gone)
 
 
 class ReloadSignal(Service):

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.errors import PacketError
-from mojo.workers.brief import FIRST_PORT, FROM_PARENT, TO_PARENT, Brief
+from mojo.workers.brief import FROM_PARENT, LOADS, TO_PARENT, Brief
 from mojo.workers.hub import Hub, HubLine
 from mojo.workers.log import Lines, log_line
 
@@ -176,7 +176,7 @@ def start_worker(
     reactor: Any,
     process: WorkerProcess,
     name: str,
-    ports: list[int],
+    files: list[int],
     ended: Callable[[str], None],
     environment: Mapping[str, str] = os.environ,
 ) -> WorkerProcess | _Nobody:
@@ -187,7 +187,7 @@ def start_worker(
         reactor: the reactor.
         process: what it is spoken to by.
         name: its name, which those see who list processes.
-        ports: the numbers of the open ports.
+        files: the numbers of the open files that it has: its siblings' loads, and the ports.
         ended: called with the reason if it cannot be started.
         environment: this process's.
     """
@@ -204,7 +204,7 @@ def start_worker(
                 _ERR: "r",
                 FROM_PARENT: "w",
                 TO_PARENT: "r",
-                **dict(enumerate(ports, FIRST_PORT)),
+                **dict(enumerate(files, LOADS)),
             },
         )
     except OSError as exc:

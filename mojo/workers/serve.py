@@ -30,7 +30,7 @@ from mojo.heap import keep_freed_memory
 from mojo.project.loader import load_project
 from mojo.service import MojoService
 from mojo.settings import parse_override
-from mojo.workers.brief import FIRST_PORT, FROM_PARENT, TO_PARENT, Brief
+from mojo.workers.brief import FIRST_PORT, FROM_PARENT, LOADS, TO_PARENT, Brief
 from mojo.workers.link import Link
 from mojo.workers.loads import Loads, Turnstile
 from mojo.workers.log import LineObserver
@@ -80,7 +80,7 @@ def make_worker(brief: Brief, reactor: Any, link: Link) -> MojoService:
     project = load_project(brief.project, overrides)
     place = Place(brief.name, brief.sockets, project.settings.socket_io.sid_prefix)
     ports = [OpenPort(number, family) for number, family in enumerate(brief.families, FIRST_PORT)]
-    loads, slot = Loads(brief.sockets), slot_of(brief.name)
+    loads, slot = Loads(LOADS), slot_of(brief.name)
 
     def is_loaded() -> bool:
         load = service.stats.engine.active_sessions + len(service.site.channels)

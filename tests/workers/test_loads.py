@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,11 +10,10 @@ from mojo.workers.loads import IMPATIENCE, PATIENCE, Loads, Turnstile
 
 class LoadsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
-        Loads.make(self.folder, 3)
-        self.parents = Loads(self.folder)
-        self.loads = [Loads(self.folder) for _ in range(3)]
+        self.file = Loads.make(3)
+        self.addCleanup(self.file.close)
+        self.parents = Loads(self.file.fileno())
+        self.loads = [Loads(self.file.fileno()) for _ in range(3)]
 
     def test_alone(self) -> None:
         """Who is not there yet can take nobody; who has come can, also before it has looked."""
@@ -41,7 +38,7 @@ class LoadsTests(SynchronousTestCase):
         self.parents.vacate(1)
         self.assertFalse(self.loads[0].is_much(0, 10))
         # The next one is there.
-        Loads(self.folder).is_much(1, 0)
+        Loads(self.file.fileno()).is_much(1, 0)
         self.assertTrue(self.loads[0].is_much(0, 10))
 
 
