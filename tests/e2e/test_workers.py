@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,17 +15,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
 
-from tests.e2e.processes import (
-    HERE,
-    NO_NODE,
-    NODE,
-    ROOT,
-    Process,
-    start,
-    start_python,
-    start_server,
-    start_twistd,
-)
+from tests.e2e.processes import HERE, NO_NODE, NODE, Process, start, start_server, start_twistd
 from tests.e2e.test_mesh import MESH, Scenarios
 from tests.e2e.test_stopping import Lives, StoppingTestCase, SystemdTestCase
 from tests.redis_server import NO_REDIS, RedisServer
@@ -461,46 +449,6 @@ class WatchTests(StoppingTestCase):
         )
         await self.server.wait_for(rf"worker {number}\.2 is ready")
         self.assertEqual(self.server.output.count("has said nothing"), 1)
-
-
-def _why_not_as_nobody() -> str | None:
-    """Say why no worker can be another user; ``None`` if it can."""
-    if os.getuid():
-        return "needs root"
-    try:
-        subprocess.run([sys.executable, "-c", ""], user="nobody", cwd=ROOT, check=True)
-    except (OSError, subprocess.CalledProcessError, LookupError):
-        return "needs a Python that nobody can run"
-    return None
-
-
-class UserTests(TestCase):
-    """``twistd -u nobody``, started by root."""
-
-    timeout = 60
-    skip = _why_not_as_nobody()
-
-    async def test_nobody(self) -> None:
-        """The workers are that user, and what they have between them is that user's alone."""
-        nobody = pwd.getpwnam("nobody")
-        process = start_python(
-            "-c", "from twisted.scripts.twistd import run; run()",
-            "-n", f"--pidfile={Path(self.mktemp()).absolute()}", "-u", "nobody",
-            "-g", str(nobody.pw_gid), "mojo", "--project", MESH, "--workers", "2",
-            "--listen", "tcp:0:interface=127.0.0.1",
-        )  # fmt: skip
-        self.addCleanup(process.stop)
-        for number in range(2):
-            await process.wait_for(rf"worker {number}\.1 is ready")
-        children = children_of(process.transport.pid)
-        self.assertEqual({Path(f"/proc/{pid}").stat().st_uid for pid in children}, {nobody.pw_uid})
-        found = await process.wait_for(r"Reception starting on '(\S+)/\d\.1'")
-        folder = Path(found.group(1)).stat()
-        self.assertEqual((folder.st_uid, folder.st_mode & 0o777), (nobody.pw_uid, 0o700))
-        os.kill(process.transport.pid, signal.SIGHUP)
-        await process.wait_for("reload: done")
-        self.assertEqual(await process.stop(), -15)
-        self.assertFalse(Path(found.group(1)).exists())
 
 
 class StartTests(TestCase):
