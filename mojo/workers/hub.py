@@ -193,7 +193,9 @@ class HubLine:
             change(self, channels, control["prefix"].encode("latin-1"))
         elif said == "follow":
             self.follows.add(control["namespace"].encode("latin-1"))
-            self.tell("position", position=self._hub.kept.position)
+            # In its turn: entries that wait for this worker came before it, and who is told of a
+            # place in the stream beyond them would take them for new.
+            self.send(frames.pack_control("position", position=self._hub.kept.position))
         elif said == "unfollow":
             self.follows.discard(control["namespace"].encode("latin-1"))
         elif said == "keep":

@@ -277,6 +277,21 @@ class SlowTests(MachineTestCase):
         self.assertFalse(self.one.append(entry, waits=False))
         self.assertEqual(cut, [True])
 
+    def test_position(self) -> None:
+        """Where the stream is a worker is told when it has what came before."""
+        got: list[tuple] = []
+        for name in ("/", "/doc"):
+            self.two.follow(name, lambda at, _: got.append((at, self.two.position)), lambda: None)
+            self.machine.turn()
+            self.slow.down.producer.pauseProducing()
+            self.one.append({"nsp": b"/", "data": b"1"})
+            self.machine.turn()
+        self.assertEqual((got, self.two.position), ([], "0-0"))
+        self.slow.down.producer.resumeProducing()
+        self.machine.turn()
+        self.assertEqual(got, [("1-0", "1-0"), ("2-0", "2-0")])
+        self.assertEqual(self.two.position, "2-0")
+
 
 class StreamTests(MachineTestCase):
     def test_entries(self) -> None:
