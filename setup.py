@@ -50,13 +50,16 @@ setup(
             "msgpack>=1.1",
             "pytest>=8",
             "pydantic>=2.13,<3",
-            "python-socketio>=5.14",
+            "python-socketio>=5.15.1",
             "aiohttp>=3.10",
             # They make the logins that mojo.auth reads.
             "Django>=5.2",
             "Flask>=3.1",
             "PyJWT[crypto]>=2.12",
             "tornado>=6.5",
+            # They write what the bridge to python-socketio reads.
+            "Flask-SocketIO>=5.5",
+            "redis>=5",
         ],
         "lint": ["ruff>=0.14", "mypy>=1.18", "mypy-zope>=1.0.14"],
         "docs": ["Sphinx>=8"],

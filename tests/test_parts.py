@@ -68,6 +68,11 @@ class ClusterTests(SynchronousTestCase):
                 "redis://:secret@host?adapter=smoke",
                 "REDIS has adapter='smoke'; known are 'pubsub' and 'streams'",
             ),
+            ("redis://:secret@host?python_socketio=", "REDIS has python_socketio=''; it is the"),
+            (
+                "redis://:secret@host?prefix=a&python_socketio=a-mojo%23",
+                "REDIS has python_socketio='a-mojo#'; it is the channel's name",
+            ),
         ):
             with self.assertRaises(SettingsError) as caught:
                 make_service(redis=url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from twisted.application.service import Service
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from mojo.cluster.adapter import ClusterAdapter
 from mojo.cluster.bus import Bus, Kept
 from mojo.cluster.channel import MojoChannel
-from mojo.cluster.line import MakeLine
+from mojo.cluster.line import MakeLine, Server
 from mojo.cluster.marks import MarkSource, SiblingMarks
 from mojo.cluster.orders import Orders
 from mojo.cluster.peers import BEAT_SECONDS, Peers
@@ -31,6 +31,9 @@ from mojo.socketio.parser import Parser
 from mojo.socketio.presence import PresenceBoard
 from mojo.socketio.recovery import RecoveryOptions
 from mojo.socketio.rooms import Room
+
+if TYPE_CHECKING:
+    from mojo.cluster.bridge import Bridge
 
 _log = Logger()
 
@@ -65,6 +68,7 @@ class ClusterNode(Service):
         kept: what is kept for all servers, if something is.
         make_marks: makes what keeps revocations for those that are started later; by default
             the others are asked for them.
+        make_bridge: makes the bridge to servers of python-socketio, where there is one.
 
     Attributes:
         uid: what it calls itself to the others.
@@ -85,6 +89,7 @@ class ClusterNode(Service):
         make_line: MakeLine = PubSubLine,
         kept: Kept | None = None,
         make_marks: MakeMarks | None = None,
+        make_bridge: Callable[[Server], Bridge] | None = None,
     ) -> None:
         self.uid = new_id()
         self.new_id = new_id
@@ -99,12 +104,17 @@ class ClusterNode(Service):
         # Namespaces that were made on demand come and go.
         self._adapters: WeakSet[ClusterAdapter] = WeakSet()
         self._make_marks = make_marks
+        self._bridge = None if make_bridge is None else make_bridge(self)
         self._presence: SharedPresence | None = None
         self._revocations: SharedRevocations | None = None
 
     def make_adapter(self, namespace: Carried, local: LocalAdapter) -> ClusterAdapter:
         """Make a namespace's adapter; see `mojo.socketio.adapter.MakeAdapter`."""
-        adapter = ClusterAdapter(self, namespace, local, self._make_line)
+        adapter: ClusterAdapter
+        if self._bridge is None:
+            adapter = ClusterAdapter(self, namespace, local, self._make_line)
+        else:
+            adapter = self._bridge.make_adapter(namespace, local, self._make_line)
         self._adapters.add(adapter)
         return adapter
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mojo.cluster.line import Server
 from mojo.cluster.node import ClusterNode
 from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.redis_bus import RedisBus
@@ -14,6 +15,9 @@ from mojo.cluster.stats import ClusterStats
 from mojo.cluster.streams import StreamsLine
 from mojo.cluster.url import read_url
 from mojo.redis.link import RedisLink
+
+if TYPE_CHECKING:
+    from mojo.cluster.bridge import Bridge
 
 
 def redis_node(
@@ -34,9 +38,9 @@ def redis_node(
         max_message: most bytes of a message.
         random: see `RedisConnection`.
     Raises:
-        SettingsError: it is no URL of a Redis, or asks for another format.
+        SettingsError: see there.
     """
-    address, prefix, adapter = read_url(url, "REDIS")
+    address, prefix, adapter, python_socketio = read_url(url, "REDIS")
     stats = ClusterStats()
     streams = adapter == "streams"
     bus = RedisBus(
@@ -55,4 +59,11 @@ def redis_node(
         make_line=StreamsLine if streams else PubSubLine,
         kept=bus.kept if streams else None,
         make_marks=lambda ages, now: RedisMarks(RedisLink(address, reactor), prefix, ages, now),
+        make_bridge=None if python_socketio is None else _bridge_to(python_socketio),
     )
+
+
+def _bridge_to(channel: str) -> Callable[[Server], Bridge]:
+    from mojo.cluster.bridge import Bridge  # noqa: PLC0415
+
+    return lambda server: Bridge(server, channel)

@@ -29,7 +29,7 @@ class Emitter(EmitterOperator[int | None]):
     """
 
     def __init__(self, url: str, *, encoder: Encoder | None = None, timeout: float = 5.0) -> None:
-        address, prefix, adapter = read_url(url, "the emitter's URL")
+        address, prefix, adapter, _ = read_url(url, "the emitter's URL")
         self._connection = BlockingConnection(address, timeout)
         super().__init__(self._send, format_of(adapter, prefix, encoder))
 

@@ -44,7 +44,7 @@ class TwistedEmitter(EmitterOperator[Deferred[int | None]]):
     def __init__(
         self, url: str, reactor: Any, *, encoder: Encoder | None = None, timeout: float = 5.0
     ) -> None:
-        self._address, prefix, adapter = read_url(url, "the emitter's URL")
+        self._address, prefix, adapter, _ = read_url(url, "the emitter's URL")
         self._reactor = reactor
         self._timeout = timeout
         self._is_started = False

@@ -148,7 +148,7 @@ class Decoder:
         if len(self._buffers) < packet.attachments:
             return None
         buffers, self._buffers, self.pending = self._buffers, [], None
-        packet.data = _place_attachments(packet.data, buffers)
+        packet.data = place_attachments(packet.data, buffers)
         packet.type = _BINARY[packet.type]
         packet.attachments = 0
         return packet
@@ -186,7 +186,7 @@ def _read_payload(text: str, position: int) -> Any:
         raise PacketError("payload is nested too deeply") from None
 
 
-def _place_attachments(data: Any, buffers: list[bytes]) -> Any:
+def place_attachments(data: Any, buffers: list[bytes]) -> Any:
     """
     Put each attachment where its placeholder is.
 

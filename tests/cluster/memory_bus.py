@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.bridge import Bridge
 from mojo.cluster.pubsub import PubSubLine
 from mojo.cluster.stats import ClusterStats
 from mojo.socketio.adapter import LocalAdapter, SocketFacts
@@ -162,6 +163,7 @@ class Server:
         make_line=PubSubLine,
         make_local=None,
         bus=None,
+        bridged=False,
     ) -> None:
         self.name = name
         self.uid = f"server{next(self._ids)}"
@@ -177,7 +179,11 @@ class Server:
         self.local = LocalAdapter() if local is None else local
         if make_local is not None:
             self.local = make_local(self)
-        self.adapter = ClusterAdapter(self, self, self.local, make_line)
+        if bridged:
+            self.bridge = Bridge(self, "socketio")
+            self.adapter = self.bridge.make_adapter(self, self.local, make_line)
+        else:
+            self.adapter = ClusterAdapter(self, self, self.local, make_line)
 
     def refuse(self, where, why) -> None:
         self.refused.append((where, str(why)))

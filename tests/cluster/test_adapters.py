@@ -271,12 +271,15 @@ class PubSubTests(Contract, SynchronousTestCase):
 
     make_line = PubSubLine
     make_exchange = Exchange
+    bridged = False
+
+    def make_server(self, *args, **options) -> Server:
+        options = {"make_line": self.make_line, "bridged": self.bridged, **options}
+        return Server(self.exchange, *args, clock=self.clock, **options)
 
     def make_adapters(self):
         self.exchange = self.make_exchange()
-        self.servers = [
-            Server(self.exchange, clock=self.clock, make_line=self.make_line) for _ in range(3)
-        ]
+        self.servers = [self.make_server() for _ in range(3)]
         adapters = [server.adapter for server in self.servers]
         return [*adapters, adapters[2]]
 
@@ -402,7 +405,7 @@ class PubSubTests(Contract, SynchronousTestCase):
     def test_namespaces_apart(self) -> None:
         """What is for one comes to no other, whatever they are called."""
         others = [
-            Server(self.exchange, name=name, clock=self.clock, make_line=self.make_line)
+            self.make_server(name=name)
             for name in ("/", "/cha", "/chat2", "/chat/room", "/*", "/c?at", "/ch[a]t")
         ]
         strangers = []
@@ -437,12 +440,9 @@ class RecoveringPubSubTests(PubSubTests):
     def make_adapters(self):
         self.exchange = self.make_exchange()
         self.servers = [
-            Server(
-                self.exchange, RecoveringAdapter(self.clock, RecoveryOptions(), f"e{n}"),
-                clock=self.clock, make_line=self.make_line,
-            )
+            self.make_server(RecoveringAdapter(self.clock, RecoveryOptions(), f"e{n}"))
             for n in range(3)
-        ]  # fmt: skip
+        ]
         adapters = [server.adapter for server in self.servers]
         return [*adapters, adapters[2]]
 
@@ -470,12 +470,7 @@ class SharedRecoveryTests(StreamsTests):
 
     def make_adapters(self):
         self.exchange = self.make_exchange()
-        self.servers = [
-            Server(
-                self.exchange, clock=self.clock, make_line=self.make_line, make_local=self.shared
-            )
-            for _ in range(3)
-        ]
+        self.servers = [self.make_server(make_local=self.shared) for _ in range(3)]
         adapters = [server.adapter for server in self.servers]
         return [*adapters, adapters[2]]
 
@@ -612,3 +607,15 @@ class RecoveringWorkersTests(SharedRecoveryTests):
 
     make_exchange = Machine
     gone = ()
+
+
+class BridgedTests(PubSubTests):
+    """Three processes, beside which there may be python-socketio's."""
+
+    bridged = True
+
+
+class BridgedRecoveryTests(SharedRecoveryTests):
+    """The same, by a stream."""
+
+    bridged = True
