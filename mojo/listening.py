@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -49,6 +50,36 @@ class SideDoor(Protocol):
 
     async def close(self) -> None:
         """Close it."""
+
+
+class ReactorInPart:
+    """
+    A reactor that does some things in its own way.
+
+    Args:
+        reactor: does the rest.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+class Guest(ReactorInPart):
+    """A reactor that leaves a UNIX socket that it is given, as by systemd, to whom it belongs."""
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """Take a port that is open."""
+        if addressFamily != socket.AF_UNIX:
+            return self._reactor.adoptStreamPort(fileDescriptor, addressFamily, factory)
+        # Here, since there are systems that have none.
+        from mojo.unix_port import SharedUnixPort  # noqa: PLC0415
+
+        port = SharedUnixPort(fileDescriptor, factory, self._reactor)
+        port.startListening()
+        return port
 
 
 def at_once() -> Deferred[None]:

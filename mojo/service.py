@@ -25,7 +25,7 @@ from mojo.engineio.site import EngineSite
 from mojo.engineio.transports.websocket import load_autobahn
 from mojo.errors import EventTableError, ProjectError
 from mojo.health import make_probes
-from mojo.listening import Listening, at_once
+from mojo.listening import Guest, Listening, at_once
 from mojo.parts import (
     follow_users,
     identify_unless,
@@ -200,7 +200,7 @@ class MojoService(MultiService, Visitors, BroadcastOperator):
             handover = Handover(reactor, place, self.site)
             self.stats.workers = handover.stats
         self._listening = Listening(
-            listens_by or reactor,
+            listens_by or Guest(reactor),
             endpoints,
             self.site,
             handover,

@@ -39,6 +39,7 @@ FLOORS = (
         "mojo.draining",
         "mojo.health",
         "mojo.listening",
+        "mojo.unix_port",
         "mojo.service",
         "mojo.parts",
         "mojo.patience",

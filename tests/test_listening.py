@@ -162,6 +162,43 @@ class BacklogTests(TestCase):
             self.assertEqual(with_backlog(endpoint), expected)
 
 
+class GivenTests(TestCase):
+    """A UNIX socket that systemd has opened, and keeps."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.systemds = socket.socket(socket.AF_UNIX)
+        self.addCleanup(self.systemds.close)
+        self.systemds.bind(str(self.path))
+        self.path.chmod(0o600)
+        self.systemds.listen(7)
+        self.patch(_SystemdParser, "_sddaemon", ListenFDs([self.systemds.dup().detach()]))
+
+    def look(self) -> None:
+        """It is as it was: nobody else may use it, and who comes waits in it."""
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(str(self.path))
+
+    async def test_service(self) -> None:
+        service = MojoService(
+            reactor, Settings(debug=True), endpoints=["systemd:domain=UNIX:index=0"]
+        )
+        service.privilegedStartService()
+        service.startService()
+        self.look()
+        await service.stopService()
+        self.look()
+
+    async def test_parent(self) -> None:
+        listening = Listening(Holder(reactor), ["systemd:domain=UNIX:index=0"], Factory())
+        listening.open()
+        self.look()
+        await listening.close()
+        self.look()
+
+
 class HeldTests(TestCase):
     """Ports that are open, and whose connections wait."""
 

@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet import tcp, unix
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from mojo.listening import Guest, ReactorInPart
 
 # A socket of systemd's, perhaps with something around it: only the parent has it.
 _OF_SYSTEMD = re.compile(r"systemd:[^:]*(:[^:]*)*$")
@@ -40,17 +41,7 @@ class OpenPort:
     family: int
 
 
-class _Reactor:
-    """A reactor that does some things in its own way."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-
-class Holder(_Reactor):
+class Holder(ReactorInPart):
     """
     A reactor that opens ports and accepts no connections.
 
@@ -62,7 +53,7 @@ class Holder(_Reactor):
     """
 
     def __init__(self, reactor: Any) -> None:
-        super().__init__(reactor)
+        super().__init__(Guest(reactor))
         self.held: list[Any] = []
 
     @property
@@ -111,7 +102,7 @@ class Holder(_Reactor):
         return port
 
 
-class Adopter(_Reactor):
+class Adopter(ReactorInPart):
     """
     A reactor that takes open ports in place of opening any.
 
@@ -152,48 +143,11 @@ class Adopter(_Reactor):
 
     def _adopt(self, factory: Any) -> IListeningPort:
         port = self._ports.pop(0)
-        if port.family == socket.AF_UNIX:
-            adopted: IListeningPort = SharedUnixPort(port.number, factory, self._reactor)
-            adopted.startListening()
-        else:
-            adopted = self._reactor.adoptStreamPort(port.number, port.family, factory)
+        guest = Guest(self._reactor)
+        adopted: IListeningPort = guest.adoptStreamPort(port.number, port.family, factory)
         os.close(port.number)  # that was a copy
         self._guard(adopted)
         return adopted
-
-
-class SharedUnixPort(unix.Port):
-    """
-    A UNIX socket that others listen on, too, and that another process has made.
-
-    Twisted's own would change the file's mode, remove it when it is closed, and shut the socket
-    down, for everybody.
-
-    Args:
-        number: the file's number.
-        factory: what is listened for.
-        reactor: the reactor.
-    """
-
-    _shouldShutdown = False
-
-    def __init__(self, number: int, factory: Any, reactor: Any) -> None:
-        self._shared = socket.socket(fileno=os.dup(number))
-        self._shared.setblocking(False)
-        super().__init__(self._shared.getsockname(), factory, reactor=reactor)
-
-    def startListening(self) -> None:
-        """Begin to accept."""
-        assert self.factory is not None
-        self.factory.doStart()
-        self.connected = True
-        self.socket = self._shared
-        self.fileno = self.socket.fileno  # type: ignore[method-assign]
-        self.startReading()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Any) -> None:
-        """Accept no longer."""
-        tcp.Port.connectionLost(self, reason)
 
 
 def for_worker(endpoint: str) -> str:
