@@ -8,11 +8,12 @@ dropped, or ends the session.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
+from mojo.engineio.flushing import FlushQueue
 from mojo.engineio.outbox import Outbox
 from mojo.engineio.packet import Packet, checked_message
 from mojo.engineio.ports import OPEN, CloseReason, SessionHost, SessionState, Transport
@@ -31,6 +32,7 @@ class PacketSender:
     Attributes:
         transport: what carries the session now.
         state: see `SessionState`.
+        flushes: what ends its turns.
     """
 
     __slots__ = (
@@ -41,6 +43,7 @@ class PacketSender:
         "_outbox",
         "_overflow",
         "_reason",
+        "flushes",
         "state",
         "transport",
     )
@@ -49,6 +52,7 @@ class PacketSender:
         self.transport: Transport
         self.state = SessionState.OPEN
         self._host = host
+        self.flushes: FlushQueue[Any] = host.flushes
         self._reason: CloseReason | None = None
         self._outbox = Outbox(host.options, host.stats)
         self._flush_pending = False
@@ -75,11 +79,13 @@ class PacketSender:
 
         Each packet counts for its data and `mojo.engineio.packet.PACKET_COST`.
         """
+        self._settle()
         return self._outbox.size + self.transport.unsent
 
     @property
     def dropped(self) -> int:
         """How many messages were dropped because the client could not take them."""
+        self._settle()
         return self._outbox.dropped
 
     def drain(self) -> Deferred[None]:
@@ -89,6 +95,7 @@ class PacketSender:
         Returns:
             A Deferred; it fails with `Disconnected` when the session ends.
         """
+        self._settle()
         if self.state is not SessionState.OPEN:
             assert self._reason is not None
             return fail(Disconnected(self._reason.value))
@@ -117,6 +124,9 @@ class PacketSender:
         What is volatile is dropped here if the client cannot take it; if too much waits,
         the ``overflow`` option says what is.
         """
+        owing = self.flushes.owing
+        if owing.messages:
+            owing.settle(self)
         if self.state is not OPEN:
             return
         first = packets[0]
@@ -124,12 +134,54 @@ class PacketSender:
             self._outbox.count_dropped()
             return
         if self._outbox.put(packets):
-            self._relieve(len(packets))
+            self.relieve(len(packets))
         if not self._flush_pending:
             self._flush_pending = True
-            self._host.flushes.add(self)
+            self.flushes.add(self)
+
+    def send_now(self, packets: list[Packet]) -> bool:
+        """
+        Send packets past the outbox, if nothing waits and the client takes them.
+
+        Args:
+            packets: less than a WebSocket takes at once.
+        Returns:
+            Whether they were sent: all of them, or none.
+        """
+        transport = self.transport
+        if (
+            self.state is not OPEN
+            or self._outbox.packets
+            # A GET may have room for some of them only, and bring the next one meanwhile.
+            or transport.closes_in_band
+            or not transport.write(packets)
+        ):
+            return False
+        self._host.stats.packets_sent += len(packets)
+        return True
+
+    def put_owed(self, messages: Iterable[Sequence[Packet]]) -> bool:
+        """
+        Do what `send_packets` does with messages that are not volatile, but do not `relieve`.
+
+        Returns:
+            Whether that must follow.
+        """
+        high = False
+        if self.state is OPEN:
+            outbox = self._outbox
+            for packets in messages:
+                high = outbox.put(packets)
+            self._flush_soon()
+        return high
 
     # -- within and below ---------------------------------------------------
+
+    def _settle(self) -> None:
+        """Have what is owed to it in the outbox, before that is looked at; see `Owing`."""
+        owing = self.flushes.owing
+        if owing.messages:
+            owing.settle(self)
 
     def _send_first(self, packet: Packet) -> None:
         self._outbox.put_first(packet)
@@ -138,7 +190,7 @@ class PacketSender:
     def _flush_soon(self) -> None:
         if not self._flush_pending:
             self._flush_pending = True
-            self._host.flushes.add(self)
+            self.flushes.add(self)
 
     def flush(self) -> None:
         """Hand the transport what it can take, and see what that changes."""
@@ -159,7 +211,7 @@ class PacketSender:
             elif outbox.drains and not self.transport.unsent:
                 outbox.drained()
 
-    def _relieve(self, newest: int) -> None:
+    def relieve(self, newest: int) -> None:
         """Look at what waits, which is a good deal; see `fit`."""
         outbox = self._outbox
         outbox.hand_over(self.transport)

@@ -7,7 +7,6 @@ move from one to the other in `mojo.engineio.upgrade`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from enum import Enum, StrEnum
 from typing import Protocol, TypeVar
 
@@ -20,7 +19,7 @@ from mojo.engineio.packet import Packet
 from mojo.engineio.stats import EngineStats
 
 
-class Sessionlike(Hashable, Flushable, Protocol):
+class Sessionlike(Flushable, Protocol):
     """What a server keeps of its sessions."""
 
 
@@ -76,7 +75,11 @@ class Transport(Protocol):
         """Whether the client learns of the end by a close packet (long-polling)."""
 
     def write(self, packets: list[Packet]) -> int:
-        """Send the first of the packets, and say how many; none while it is not `writable`."""
+        """
+        Send the first of the packets, and say how many; none while it is not `writable`.
+
+        A WebSocket takes all, if they are less than 64 kB; see `mojo.engineio.owing`.
+        """
 
     def close(self, reason: CloseReason) -> None:
         """End the transport; a request or socket still open is answered."""

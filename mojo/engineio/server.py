@@ -47,6 +47,8 @@ class EngineServer:
         identify: tells from a request's cookies who the visitor is.
         new_id: makes the ids of sessions.
         stats: where to count; several servers may share one.
+        flushes: what ends the turns of its sessions, if it is not its own: those that are sent
+            the same messages must share one.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class EngineServer:
         identify: Identify = identify_nobody,
         new_id: Callable[[], str] = new_id,
         stats: EngineStats | None = None,
+        flushes: FlushQueue[EngineSession] | None = None,
     ) -> None:
         self.clock = clock
         self.options = options or EngineOptions()
@@ -75,7 +78,7 @@ class EngineServer:
         self.client_heartbeat: ClientHeartbeat[EngineSession] = ClientHeartbeat(
             clock, self.options.ping_interval, self.options.ping_timeout, _heartbeat_lost
         )
-        self.flushes: FlushQueue[EngineSession] = FlushQueue(clock)
+        self.flushes: FlushQueue[EngineSession] = flushes or FlushQueue(clock)
         self._receiver = receiver
         self._new_id = new_id
         self._sessions: dict[str, EngineSession] = {}

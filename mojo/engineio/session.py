@@ -94,6 +94,7 @@ class EngineSession(PacketSender):
         The receiver is told at once.  A client that does not take the rest at once, as a
         long-polling client between two GETs, has ``close_timeout`` seconds for it.
         """
+        self._settle()
         if self.state is not SessionState.OPEN:
             return
         self.state = SessionState.CLOSING
@@ -187,7 +188,7 @@ class EngineSession(PacketSender):
             self._heartbeat.start(self)
             self._send_first(Packet(PacketType.PONG, packet.data))
             if self._outbox.high:
-                self._relieve(0)
+                self.relieve(0)
         elif packet.type in (PacketType.PING, PacketType.PONG):
             # "invalid heartbeat direction": in v3 the client pings, since v4 the server.
             self.fail(CloseReason.TRANSPORT_ERROR, f"the client sent a {packet.type.name}")

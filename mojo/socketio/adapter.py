@@ -9,7 +9,7 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from mojo.socketio.acks import AckCollector, Answered, Failed
+from mojo.socketio.delivery import Addressee, deliver
 from mojo.socketio.message import Message
 from mojo.socketio.parser import Parser
 from mojo.socketio.rooms import Room, Rooms
@@ -82,7 +83,7 @@ class SocketFacts:
     handshake: dict[str, Any] = field(repr=False)
 
 
-class Recipient(Protocol):
+class Recipient(Addressee, Protocol):
     """A connection, as an adapter sees it."""
 
     id: str
@@ -90,9 +91,6 @@ class Recipient(Protocol):
     @property
     def facts(self) -> SocketFacts | None:
         """What there is to know of it; ``None`` if it is not open."""
-
-    def send(self, message: Message) -> None:
-        """Send a message to the client."""
 
     def send_expecting(
         self, message: Message, ack_id: int, answered: Answered, failed: Failed
@@ -228,14 +226,13 @@ class LocalAdapter(Rooms[Recipient]):
         self.leave(connection, room)
         self.join(connection, other)
 
-    def select_target(self, target: Target) -> Iterator[Recipient]:
+    def select_target(self, target: Target) -> list[Recipient]:
         """Give the connections of a target; see `Rooms.select`."""
         return self.select(target.rooms, target.excluded, target.within)
 
     def broadcast(self, message: Message, target: Target) -> None:
         """Send a message to all of a target."""
-        for connection in self.select_target(target):
-            connection.send(message)
+        deliver(message, self.select_target(target))
 
     def broadcast_with_ack(
         self, message: Message, target: Target, ack_id: int, collector: Collector

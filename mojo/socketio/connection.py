@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mojo.calls import ignore, run
+from mojo.engineio.session import EngineSession
 from mojo.errors import ConnectionRefused, UnsendableError
 from mojo.socketio.acks import Answered, Failed, PendingAcks, ignore_failure, unwrap, wrap
 from mojo.socketio.adapter import SocketFacts
@@ -55,6 +56,7 @@ class Connection:
         request: the handshake's facts and the client's ``auth``.
         user_id: the login now; it may go while the connection stays.
         state: see `ConnectionState`.
+        line: see `mojo.socketio.delivery`.
         comeback: what it needs if its client is to come back, where clients may.
         data: the app's own.
         session: the visitor's session, once it is loaded.
@@ -72,6 +74,7 @@ class Connection:
         "handler",
         "id",
         "label",
+        "line",
         "namespace",
         "request",
         "session",
@@ -91,6 +94,7 @@ class Connection:
         self.request = request
         self.user_id = request.user_id
         self.state = ConnectionState.OPENING
+        self.line: EngineSession | None = None
         self.comeback: Comeback | None = None
         self.data: dict[str, Any] = {}
         self.session: MutableMapping[str, Any] | None = None
@@ -134,6 +138,7 @@ class Connection:
         """What the app hangs on this connection."""
         if self._listeners is None:
             self._listeners = Listeners()
+            self.line = None  # they are to be told
         return self._listeners
 
     # -- opening ------------------------------------------------------------
@@ -159,6 +164,7 @@ class Connection:
             self._refuse(ConnectionRefused())
             return
         self.state = ConnectionState.OPEN
+        self.line = self.client.session if self._listeners is None else None
         self.client.joined()
         # Before anything is sent: what is sent may end the connection.
         self.namespace.opened(self)
@@ -266,7 +272,8 @@ class Connection:
         """Send a message; while opening it is held back, after the end dropped."""
         if self.state is OPEN:
             if self._listeners is not None and message.event is not None:
-                tell(self._listeners.outgoing, message.event, self._outgoing_failed)
+                failed = partial(self.report, where="on_any_outgoing")
+                tell(self._listeners.outgoing, message.event, failed)
                 if self.state is not ConnectionState.OPEN:
                     return  # a listener ended it
             # What `_write` does, without the call: for each recipient of a broadcast.
@@ -314,7 +321,7 @@ class Connection:
         del data[0]
         listeners = self._listeners
         if listeners is not None:
-            tell(listeners.incoming, (name, tuple(data)), self._incoming_failed)
+            tell(listeners.incoming, (name, tuple(data)), partial(self.report, where="on_any"))
         dispatch(self, self._turns, name, data, ack_id, bare=listeners is None)
 
     def ack_received(self, ack_id: int, args: list[Any]) -> None:
@@ -327,7 +334,7 @@ class Connection:
         if self.state is ConnectionState.CLOSED:
             return  # what ended it ended others, and one of these ended it before
         was_open = self.state is ConnectionState.OPEN
-        self.state = ConnectionState.CLOSED
+        self.state, self.line = ConnectionState.CLOSED, None
         self._forget(reason)
         if was_open:
             on_close = partial(self.handler.on_close, str(reason))
@@ -388,9 +395,3 @@ class Connection:
         self.namespace.remove(self, reason)
         if self._acks is not None:
             self._acks.fail_all(str(reason))
-
-    def _incoming_failed(self, failure: Failure) -> None:
-        self.report(failure, "on_any")
-
-    def _outgoing_failed(self, failure: Failure) -> None:
-        self.report(failure, "on_any_outgoing")

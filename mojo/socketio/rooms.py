@@ -8,7 +8,7 @@ text equals a tuple.  A room exists while somebody is in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
@@ -70,12 +70,11 @@ class Rooms(Generic[Member]):
         rooms: AbstractSet[Room],
         except_: Collection[Room],
         within: Room | None = None,
-    ) -> Iterator[Member]:
+    ) -> list[Member]:
         """
         Give each member that is in one of some rooms and in none of others, once.
 
-        What is given was read when the iteration began: members may come and go
-        meanwhile.
+        The list is the caller's own: members may come and go meanwhile.
 
         Args:
             rooms: where to look; everywhere, if empty.
@@ -94,9 +93,9 @@ class Rooms(Generic[Member]):
         else:
             chosen = list({m: None for room in rooms for m in self._members.get(room, ())})
         if not except_:
-            return iter(chosen)
+            return chosen
         left_out = [self._members[room] for room in except_ if room in self._members]
-        return iter([m for m in chosen if not any(m in members for members in left_out)])
+        return [m for m in chosen if not any(m in members for members in left_out)]
 
     def _leave(self, member: Member, room: Room) -> None:
         members = self._members[room]

@@ -270,8 +270,9 @@ class SocketServer:
                 self.clock.callLater(0, client.join_root)
             return client
 
+        turns = self._engines[0].flushes if self._engines else None
         engine = EngineServer(
-            receiver, self.clock, options, identify=identify, stats=self.engine_stats
+            receiver, self.clock, options, identify=identify, stats=self.engine_stats, flushes=turns
         )
         self._engines.append(engine)
         return engine
@@ -302,12 +303,7 @@ class SocketServer:
             engine.reopen()
 
     def log_out(
-        self,
-        session_id: str | None,
-        user_id: str | None,
-        reason: str,
-        *,
-        keep: str | None = None,
+        self, session_id: str | None, user_id: str | None, reason: str, *, keep: str | None = None
     ) -> None:
         """
         Take their logins from the clients of one visitor.
