@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 
-from mojo.redis.resp import RespReader
+from mojo.redis.resp import RespReader, command
 from tests.e2e.certificate import make_certificate
 from tests.e2e.processes import Process, start
 from tests.ports import free_port
@@ -88,16 +88,20 @@ class RedisServer:
         self._ports.close()
         shutil.rmtree(self.folder)
 
-    async def ask(self, *command: str) -> bytes:
+    async def ask(self, *words: str) -> bytes:
         """Send a command by hand; give the answer as it is on the wire."""
-        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
-        return await self.send(b"*%d\r\n%s" % (len(command), parts))
+        return await self.send(command(*words))
 
-    async def ask_as(self, password: str, *command: str) -> bytes:
+    async def pause(self, milliseconds: int) -> None:
+        """Have it answer nobody for so long; it has begun when this is over."""
+        asker = _OneAnswer()
+        await connectProtocol(UNIXClientEndpoint(reactor, str(self.socket)), asker)
+        asker.transport.write(command("CLIENT", "PAUSE", str(milliseconds), "ALL"))
+        await asker.ended
+
+    async def ask_as(self, password: str, *words: str) -> bytes:
         """The same, after a login."""
-        parts = b"".join(b"$%d\r\n%s\r\n" % (len(c.encode()), c.encode()) for c in command)
-        login = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (len(password), password.encode())
-        answer = await self.send(login + b"*%d\r\n%s" % (len(command), parts))
+        answer = await self.send(command("AUTH", password) + command(*words))
         return answer.removeprefix(b"+OK\r\n")
 
     async def send(self, commands: bytes) -> bytes:

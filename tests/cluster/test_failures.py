@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from mojo.cluster import outbox, redis_stream, refusal
-from mojo.redis import connection
 from mojo.redis.resp import command
 from tests.cluster.failing import FailureTestCase
 from tests.gate import Gate
@@ -27,13 +26,6 @@ STREAM_RIGHTS = "+xadd +xread +xrange +xrevrange +set +getdel"
 
 class Failures:
     """What is so with either format; see `FailureTestCase`."""
-
-    def hurry(self) -> None:
-        """Have silence noticed sooner than in ten seconds."""
-        self.patch(connection, "PING_SECONDS", 0.1)
-        self.patch(connection, "TIMEOUT", 0.2)
-        self.patch(redis_stream, "BLOCK_MS", 20)
-        self.patch(refusal, "RETRY_SECONDS", 0.05)
 
     async def config(self, name: str, value: str) -> None:
         self.assertEqual(await self.redis.ask("CONFIG", "SET", name, value), b"+OK\r\n")
@@ -87,10 +79,10 @@ class Failures:
 
     async def test_held_up(self) -> None:
         """Redis hangs, as in swap: it is given up, and found again."""
-        self.hurry()
         one, two = await self.nodes()
         self.redis.signal(SIGSTOP)
-        await self.gone(one, two)
+        with self.hurried():
+            await self.gone(one, two)
         one.say("1", "2")
         self.redis.signal(SIGCONT)
         await self.arrive(two, "1", "2")
@@ -100,7 +92,7 @@ class Failures:
     async def test_paused_for_a_moment(self) -> None:
         """Nobody is told of a pause that is shorter than the signs of life; nothing is lost."""
         one, two = await self.nodes()
-        await self.redis.ask("CLIENT", "PAUSE", "300", "ALL")
+        await self.redis.pause(300)
         one.say("1", "2")
         two.say("3")
         await self.arrive(two, "1", "2")
@@ -110,10 +102,10 @@ class Failures:
 
     async def test_paused(self) -> None:
         """A longer one is as if it were away."""
-        self.hurry()
         one, two = await self.nodes()
-        await self.redis.ask("CLIENT", "PAUSE", "1000", "ALL")
-        await self.gone(one, two)
+        await self.redis.pause(3000)
+        with self.hurried():
+            await self.gone(one, two)
         one.say("1")
         await self.arrive(two, "1")
         await self.carries()
@@ -121,12 +113,12 @@ class Failures:
 
     async def test_asleep(self) -> None:
         """So is a command that takes all of its time."""
-        self.hurry()
         await self.redis.stop()
         await self.redis.start("--enable-debug-command", "yes")
         one, two = await self.nodes()
-        sleeping = Deferred.fromCoroutine(self.redis.ask("DEBUG", "SLEEP", "1"))
-        await self.gone(one, two)
+        sleeping = Deferred.fromCoroutine(self.redis.ask("DEBUG", "SLEEP", "3"))
+        with self.hurried():
+            await self.gone(one, two)
         one.say("1")
         await self.arrive(two, "1")
         await self.carries()
@@ -147,13 +139,13 @@ class Failures:
 
     async def test_replica(self) -> None:
         """Who becomes a replica is left: what is sent there reaches nobody else."""
-        self.hurry()
         master = RedisServer().with_port()
         self.addCleanup(master.clean)
         await master.start()
         one, two = await self.nodes()
         await self.redis.ask("REPLICAOF", "127.0.0.1", str(master.port))
-        await self.gone(one, two)
+        with self.hurried():
+            await self.gone(one, two)
         one.say("1", "2")
         stranger = self.bus()
         stranger.start()
@@ -168,7 +160,7 @@ class Failures:
 
     async def refuses(self, begin, end, why: str) -> None:
         """Prove what is so where Redis answers, and does not do what writes."""
-        self.hurry()
+        self.patch(refusal, "RETRY_SECONDS", 0.05)
         one, two = await self.nodes()
         await begin()
         if not self.stream:
@@ -287,7 +279,7 @@ class Failures:
 
     async def test_may_not_send(self) -> None:
         """The right to send is taken, and given back."""
-        self.hurry()
+        self.patch(refusal, "RETRY_SECONDS", 0.05)
         await self.with_user()
         right = "xadd" if self.stream else "publish"
         await self.user(f"-{right}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
 
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
+from twisted.python.monkey import MonkeyPatcher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mojo.cluster import outbox, redis_bus, settling
@@ -49,6 +52,24 @@ class RedisTestCase(TestCase):
                 return
             await deferLater(reactor, 0.01)
         self.fail(f"{what} did not come: {self.lines}")
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """
+        Have silence noticed at once, and not in some seconds.
+
+        Only while there is to be some: whoever is just slow is taken for silent too.
+        """
+        hurry = MonkeyPatcher((connection, "PING_SECONDS", 0.1), (connection, "TIMEOUT", 0.2))
+        hurry.patch()
+        for bus in self.buses:
+            readers = () if bus._reader is None else (bus._reader._connection,)
+            for one in (bus._ear, bus._mouth, *readers):
+                one._timer.reset(0)
+        try:
+            yield
+        finally:
+            hurry.restore()
 
     async def hears(self, bus) -> None:
         """Wait until a bus listens to everything that it is to listen to."""
@@ -230,11 +251,10 @@ class BreakingTests(RedisTestCase):
 
     async def test_paused(self) -> None:
         """A Redis that says nothing is left, and found again."""
-        self.patch(connection, "PING_SECONDS", 0.1)
-        self.patch(connection, "TIMEOUT", 0.2)
         bus, ear = await self.up()
         self.redis.signal(SIGSTOP)
-        await self.until(lambda: not bus.is_up)
+        with self.hurried():
+            await self.until(lambda: not bus.is_up)
         self.redis.signal(SIGCONT)
         await self.works(bus, ear)
 
