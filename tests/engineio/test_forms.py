@@ -86,6 +86,8 @@ class Echo(Resource):
     isLeaf = True
 
     def render(self, request):
+        # Two answers may come in two different seconds.
+        request.setHeader(b"date", b"today")
         return repr((dict(request.args), request.content.read())).encode()
 
 
