@@ -41,6 +41,15 @@ class _Wiretap:
 
     def _connected(self, protocol):
         self._protocols.append(protocol)
+        received = protocol.dataReceived
+
+        def receive(data: bytes) -> None:
+            # In pieces, whatever the kernel had: what is behind a cut does not come.
+            for at in range(0, len(data), 100):
+                if protocol in self._protocols:
+                    received(data[at : at + 100])
+
+        protocol.dataReceived = receive
         return protocol
 
 
@@ -55,7 +64,8 @@ class Cuttable(Endpoints):
         return _Wiretap(super().endpointForURI(uri), self.protocols)
 
     def cut(self) -> None:
-        protocols, self.protocols = self.protocols, []
+        protocols = self.protocols[:]
+        self.protocols.clear()
         for protocol in protocols:
             protocol.transport.abortConnection()
 
@@ -214,7 +224,8 @@ class Recovery:
 
         def number_came(number):
             numbers.append(number)
-            if number == 300:
+            # Of the first that come, since a GET that is late has all that there is by then.
+            if number == 5:
                 endpoints.cut()
             if number == 999:
                 complete.callback(None)
@@ -247,7 +258,7 @@ class NodeServerTests(Peer, Recovery, TestCase):
 
     async def test_retries(self) -> None:
         """What is answered at the second try only is sent twice, in order."""
-        async with self.connect(retries=3, ack_timeout=0.1) as socket:
+        async with self.connect(retries=100, ack_timeout=0.1) as socket:
             answers = [socket.call("second_try", number) for number in range(5)]
             self.assertEqual([await answer for answer in answers], list(range(5)))
 

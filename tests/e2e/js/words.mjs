@@ -38,9 +38,10 @@ export async function acks(base) {
     assert.deepEqual(answers.map(String).sort(), ["yes", "yes,and no"]);
     assert.deepEqual(missing, [clients[2].id]);
     // It goes while it is waited for: nobody waits for a minute.
+    const asked = once(clients[2], "ready?");
     const poll = clients[0].emitWithAck("poll", room, 60);
     const gone = clients[2].id;
-    await clients[1].emitWithAck("echo");
+    await asked;
     clients[2].disconnect();
     assert.deepEqual((await poll).missing, [gone]);
     leave(...clients);
