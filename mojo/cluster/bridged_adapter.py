@@ -3,37 +3,60 @@ The adapter of a namespace of a cluster to which servers of python-socketio belo
 
 What these say is done to the connections of this process alone.  They know a connection by its id,
 and take no room for one; an event is for everybody or for rooms, of which each id is one, without
-some ids.
+some ids.  What they have no words for is not told them: it would reach too many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
+
+from twisted.logger import Logger
 
 from mojo.cluster import wire
 from mojo.cluster.adapter import ClusterAdapter
 from mojo.cluster.gathering import Relay
 from mojo.cluster.line import MakeLine, Server
-from mojo.cluster.names import read_app_rooms
-from mojo.cluster.python_wire import Asker, Emitted, read_emitted, write_answer
+from mojo.cluster.names import read_app_rooms, write_room
+from mojo.cluster.python_wire import (
+    Asker,
+    Emitted,
+    read_emitted,
+    write_act,
+    write_answer,
+    write_emitted,
+)
 from mojo.cluster.requests import MAX_ACK_SECONDS
 from mojo.cluster.wire import Broadcast, text_of
 from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.adapter import Carried, LocalAdapter, Recipient, Target
+from mojo.socketio.message import Message
+from mojo.socketio.rooms import Room
 
+_log = Logger()
+
+#: How many ids of connections that went are known, of each namespace.
+MAX_GONE = 1000
 #: From whom their events are, to what takes those of other servers.
 _SENDER = "python-socketio"
 
 
 class Telling(Protocol):
-    """What the adapter needs of the bridge."""
+    """
+    What the adapter needs of the bridge.
+
+    Attributes:
+        host_id: what this server calls itself to python-socketio's.
+    """
+
+    host_id: str
 
     def forget(self, name: str) -> None:
         """Note that there is no such namespace any more."""
 
-    def publish(self, data: bytes) -> None:
-        """Tell python-socketio's servers."""
+    def publish(self, data: bytes, *, waits: bool = True) -> None:
+        """Tell python-socketio's servers; see `mojo.cluster.bus.Bus.publish`."""
 
 
 class BridgedAdapter(ClusterAdapter):
@@ -46,6 +69,7 @@ class BridgedAdapter(ClusterAdapter):
         local: its connections of this process.
         make_line: see `ClusterAdapter`.
         bridge: tells python-socketio's servers.
+        listens: see `ClusterAdapter`.
     """
 
     def __init__(
@@ -55,9 +79,15 @@ class BridgedAdapter(ClusterAdapter):
         local: LocalAdapter,
         make_line: MakeLine,
         bridge: Telling,
+        *,
+        listens: bool = True,
     ) -> None:
-        super().__init__(server, namespace, local, make_line)
+        super().__init__(server, namespace, local, make_line, listens=listens)
+        self.remove = self._remove
         self._bridge = bridge
+        # What an app sends in on_close leaves out somebody who has gone.
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._has_complained = False
         self._relays: set[Relay] = set()
         self._takers: dict[str, Callable[[dict[str, Any]], None]] = {
             "emit": self._take_emit,
@@ -80,6 +110,97 @@ class BridgedAdapter(ClusterAdapter):
         super().give_up()
         for relay in list(self._relays):
             relay.give_up()
+
+    def _remove(self, member: Recipient) -> None:
+        """Drop a connection; see `Adapter`."""
+        self._local.remove(member)
+        self._gone[member.id] = None
+        if len(self._gone) > MAX_GONE:
+            self._gone.popitem(last=False)
+
+    # -- what python-socketio's servers are told -----------------------------------
+
+    def broadcast(self, message: Message, target: Target) -> None:
+        """Send a message to all of a target; see `Adapter`."""
+        super().broadcast(message, target)
+        if message.event is None or target.local:
+            return
+        name, args = message.event
+        rooms = self._elsewhere(target)
+        if rooms == []:
+            return
+        if not all(map(self._is_own, target.excluded)):
+            self._complain(name)
+            return
+        host_id, namespace = self._bridge.host_id, self._namespace
+        with self._losing(name):
+            data = write_emitted(
+                host_id, namespace.name, name, args, rooms, namespace.parser.encoder
+            )
+            self._bridge.publish(data, waits=not message.volatile)
+
+    def add_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Put all of a target into some rooms; see `Adapter`."""
+        super().add_sockets(target, rooms)
+        for sid in self._named(target):
+            for room in sorted(map(write_room, rooms)):
+                self._tell_act("enter_room", sid=sid, room=room)
+
+    def del_sockets(self, target: Target, rooms: Collection[Room]) -> None:
+        """Take all of a target out of some rooms; see `Adapter`."""
+        super().del_sockets(target, rooms)
+        names = sorted(map(write_room, rooms))
+        named = self._named(target)
+        for room in names:
+            # Whoever is in it is of the target.
+            if not _is_narrow(target) and (not target.rooms or room in named):
+                self._tell_act("close_room", room=room)
+            else:
+                for sid in named:
+                    self._tell_act("leave_room", sid=sid, room=room)
+
+    def disconnect_sockets(self, target: Target, *, close: bool) -> None:
+        """End all of a target; see `Adapter`."""
+        super().disconnect_sockets(target, close=close)
+        for sid in self._named(target):
+            self._tell_act("disconnect", sid=sid)
+
+    def _tell_act(self, method: str, **fields: str) -> None:
+        self._bridge.publish(
+            write_act(self._bridge.host_id, method, self._namespace.name, **fields)
+        )
+
+    def _named(self, target: Target) -> list[str]:
+        """
+        Give the rooms of a target which may be ids of connections there.
+
+        There nobody is in the room of an id but that connection, and what is no connection's id
+        means nothing.
+        """
+        return [] if _is_narrow(target) else self._elsewhere(target) or []
+
+    def _elsewhere(self, target: Target) -> list[str] | None:
+        """Give the rooms of a target, of which others than ours may be; ``None`` for everybody."""
+        if target.within is not None:
+            # To be in two rooms at once is not for them.
+            return [] if target.rooms else [write_room(target.within)]
+        if not target.rooms:
+            return None
+        return sorted(write_room(room) for room in target.rooms if not self._is_own(room))
+
+    def _is_own(self, room: Room) -> bool:
+        """Tell whether a room is the id of a connection that is here, or was until a moment ago."""
+        return isinstance(room, str) and (self._connection(room) is not None or room in self._gone)
+
+    def _complain(self, name: str) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            _log.warn(
+                "{app}: event {event!r} is not told python-socketio: it is not for some rooms, "
+                "which can only be said of clients; more like it are passed over",
+                app=self._namespace.name,
+                event=name,
+            )
 
     # -- what python-socketio's servers tell ---------------------------------------
 
@@ -165,6 +286,11 @@ class BridgedAdapter(ClusterAdapter):
         # A room that no connection is called by has members too.
         found = self._local.select_target(Target(frozenset((cid,))))
         return next((one for one in found if one.id == cid), None)
+
+
+def _is_narrow(target: Target) -> bool:
+    """Tell whether not all of a target's rooms are meant."""
+    return target.local or bool(target.excluded) or target.within is not None
 
 
 def _ignore(_: object) -> None:

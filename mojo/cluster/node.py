@@ -132,6 +132,8 @@ class ClusterNode(Service):
 
     def make_remote(self, namespace: Carried) -> ClusterAdapter:
         """Make the adapter to a namespace that is not here; see `MakeRemote`."""
+        if self._bridge is not None:
+            return self._bridge.make_remote(namespace, self._make_line)
         return ClusterAdapter(self, namespace, LocalAdapter(), self._make_line, listens=False)
 
     def carry_orders(

@@ -11,14 +11,14 @@ See: python-socketio 5.18, ``PubSubManager``.
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mojo.cluster import wire
 from mojo.cluster.names import read_room, read_texts
 from mojo.cluster.wire import text_of
-from mojo.errors import PacketError
+from mojo.errors import PacketError, UnsendableError
 from mojo.socketio.adapter import Target
 from mojo.socketio.codec import place_attachments
 from mojo.socketio.encoders import Encoder
@@ -172,3 +172,61 @@ def write_answer(asker: Asker, args: Sequence[Any], encoder: Encoder | None) -> 
         },
         encoder,
     )
+
+
+def write_emitted(
+    host_id: str,
+    namespace: str,
+    name: str,
+    args: Sequence[Any],
+    rooms: Sequence[str] | None,
+    encoder: Encoder | None,
+) -> bytes:
+    """
+    Write an event.
+
+    Args:
+        host_id: who says it, which begins with `OURS`.
+        namespace: where.
+        name: the event's name.
+        args: its arguments.
+        rooms: for whom; ``None`` for everybody.
+        encoder: makes something that can be sent of what cannot.
+    Raises:
+        UnsendableError: something in it cannot be sent.
+    """
+    attachments: list[str] = []
+
+    def take_out(item: Any) -> Any:
+        if isinstance(item, bytes | bytearray | memoryview):
+            attachments.append(b64encode(item).decode("ascii"))
+            return {"_placeholder": True, "num": len(attachments) - 1}
+        if encoder is not None:
+            return encoder(item)
+        raise TypeError(f"{type(item).__name__} cannot be sent")
+
+    try:
+        data = json.dumps(list(args), separators=(",", ":"), allow_nan=False, default=take_out)
+    except Exception as exc:  # the project's encoder may raise anything
+        raise UnsendableError(f"it cannot be sent to python-socketio: {exc}") from exc
+    if attachments:
+        data = f"[{data},{json.dumps(attachments)[1:-1]}]"
+    room = rooms[0] if rooms is not None and len(rooms) == 1 else rooms
+    head = write_act(
+        host_id,
+        "emit",
+        namespace,
+        event=name,
+        room=room,
+        skip_sid=None,
+        callback=None,
+        binary=bool(attachments),
+    )
+    return b'%s,"data":%s}' % (head[:-1], data.encode("ascii"))
+
+
+def write_act(host_id: str, method: str, namespace: str, **fields: Any) -> bytes:
+    """Write what is done to a client or a room."""
+    # Who says it is first: see `_OWN`.
+    message = {"host_id": host_id, "method": method, "namespace": namespace, **fields}
+    return wire.dump_message(message)

@@ -614,8 +614,15 @@ class BridgedTests(PubSubTests):
 
     bridged = True
 
+    def test_one_message_for_all(self) -> None:
+        """There is one for these as well."""
+        self.tell(EVERYONE)
+        self.tell(Target(ROOM))
+        self.assertEqual(len(self.exchange.published), 4)
+
 
 class BridgedRecoveryTests(SharedRecoveryTests):
     """The same, by a stream."""
 
     bridged = True
+    test_one_message_for_all = BridgedTests.test_one_message_for_all

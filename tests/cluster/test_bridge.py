@@ -9,13 +9,28 @@ from __future__ import annotations
 import json
 import pickle
 from random import Random
+from types import SimpleNamespace
 
 import socketio
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from mojo.cluster.adapter import ClusterAdapter
+from mojo.cluster.bridge import Bridge
+from mojo.cluster.bridged_adapter import MAX_GONE, BridgedAdapter
+from mojo.cluster.node import ClusterNode
+from mojo.cluster.pubsub import PubSubLine
+from mojo.cluster.python_wire import write_emitted
 from mojo.cluster.requests import MAX_ACK_SECONDS
+from mojo.cluster.stats import ClusterStats
+from mojo.errors import UnsendableError
+from mojo.socketio.acks import AckCollector
+from mojo.socketio.adapter import EVERYONE, Target
+from mojo.socketio.codec import Decoder
+from mojo.socketio.json_parser import JsonParser
 from tests.cluster.memory_bus import Exchange, Server, Someone
+from tests.socketio.world import World, remembering
 
 CHANNEL = b"socketio"
 CHAT = "/chat"
@@ -27,6 +42,11 @@ class ExchangeManager(socketio.PubSubManager):
     def __init__(self, exchange: Exchange, **options) -> None:
         super().__init__(**options)
         self._exchange = exchange
+        self.came: list[bytes] = []
+
+    def _listen(self):
+        while self.came:
+            yield self.came.pop(0)
 
     def _publish(self, data) -> None:
         self._exchange.put(CHANNEL, json.dumps(data).encode())
@@ -412,3 +432,317 @@ class BadInputTests(BridgeTestCase):
             self.put({"method": "emit", "event": event, "namespace": CHAT, "data": data})
         self.assertEqual(self.turn(), [[]] * 4)
         self.assertEqual(len(self.refused()), 3)
+
+
+class PythonServer(socketio.Server):
+    """
+    A server of python-socketio on a bus in memory, as a `mojo.cluster.bus.Listener`.
+
+    Attributes:
+        heard: what its clients were sent, by their ids: whole packets.
+        raised: what it logged of messages that came.
+    """
+
+    channels, prefix = (CHANNEL,), b"no channel"
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(client_manager=ExchangeManager(exchange), namespaces="*")
+        self.heard: dict[str, list] = {}
+        self.raised: list[tuple] = []
+        self._decoders: dict[str, Decoder] = {}
+        # `exception` of what comes, and `error` at the end of what has come.
+        self.logger = SimpleNamespace(
+            exception=lambda *args: self.raised.append(args),
+            error=lambda *args: None, info=lambda *args: None, debug=lambda *args: None,
+        )  # fmt: skip
+        exchange.listeners.append(self)
+
+    def received(self, channel, data) -> None:
+        self.manager.came.append(data)
+        self.manager._thread()
+
+    def join(self, *rooms: str) -> str:
+        """Connect a client; give its id."""
+        sid = self.manager.connect(f"eio{len(self.heard)}", CHAT)
+        eio_sid = self.manager.eio_sid_from_sid(sid, CHAT)
+        self.heard[sid], self._decoders[eio_sid] = [], Decoder(100)
+        for room in rooms:
+            self.manager.enter_room(sid, CHAT, room)
+        return sid
+
+    def _send_eio_packet(self, eio_sid, eio_pkt) -> None:
+        packet = self._decoders[eio_sid].feed(eio_pkt.data)
+        if packet is not None:
+            sid = self.manager.sid_from_eio_sid(eio_sid, CHAT)
+            self.heard[sid].append(packet)
+
+
+class ToldTestCase(BridgeTestCase):
+    """Beside Mojo's servers one of python-socketio, with two people: "p1" is in "room"."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.python = PythonServer(self.exchange)
+        self.plain = self.python.join()
+        self.roomy = self.python.join("room")
+        self.local = self.adapters[0]
+        self.exchange.published.clear()
+
+    def say(self, target: Target, *args, **flags) -> list[list]:
+        """Send an event, and give what each of python-socketio's has got of it."""
+        self.local.broadcast(self.servers[0].parser.event("x", args, **flags), target)
+        return self.got()
+
+    def got(self) -> list[list]:
+        self.exchange.turn()
+        self.assertEqual(self.refused(), [])
+        self.assertEqual(self.python.raised, [])
+        found = []
+        for heard in self.python.heard.values():
+            found.append([packet.data for packet in heard])
+            heard.clear()
+        return found
+
+    def told(self) -> list[dict]:
+        """Give what was published for python-socketio."""
+        self.exchange.turn()
+        published = [data for channel, data in self.exchange.published if channel == CHANNEL]
+        self.exchange.published.clear()
+        return [json.loads(data) for data in published]
+
+
+class ToldEventTests(ToldTestCase):
+    def test_whom(self) -> None:
+        """Everybody, rooms, and one of theirs by its id."""
+        x = [["x", 1]]
+        self.assertEqual(self.say(EVERYONE, 1), [x, x])
+        self.assertEqual(self.say(Target(frozenset({"room"})), 1), [[], x])
+        self.assertEqual(self.say(Target(frozenset({"room", "other", self.plain})), 1), [x, x])
+        self.assertEqual(self.say(Target(frozenset({self.plain})), 1), [x, []])
+        self.assertEqual(self.say(Target(frozenset({"nobody"})), 1), [[], []])
+
+    def test_once(self) -> None:
+        """Mojo's clients get it once, by Mojo's own channels."""
+        self.say(EVERYONE, 1)
+        self.assertEqual([person.take() for person in self.people], [[("x", 1)]] * 4)
+        self.assertEqual(len(self.exchange.published), 2)
+        (message,) = self.told()
+        self.assertEqual(message["host_id"], f"mojo-{self.servers[0].uid}")
+
+    def test_arguments(self) -> None:
+        for args in (
+            (), (1,), ([1, 2],), ([],), (1, [2], {"a": None}), ("\u2028\U0001f511",),
+            (b"\x00\xff",), ({"a": [b"", b"b"]}, b"c", 1), (bytearray(b"a"), memoryview(b"b")),
+            ({"_placeholder": True, "num": 0},),
+        ):  # fmt: skip
+            self.assertEqual(self.say(EVERYONE, *args), [[["x", *args]]] * 2, args)
+
+    def test_encoder(self) -> None:
+        """What only the project's encoder can send is sent as that has it."""
+        self.servers[0].parser = JsonParser(lambda value: f"a {type(value).__name__}")
+        self.assertEqual(self.say(EVERYONE, object()), [[["x", "a object"]]] * 2)
+
+    def test_unsendable(self) -> None:
+        """What is no JSON is the app's error, whoever finds it."""
+
+        def refuse(value):
+            raise ZeroDivisionError
+
+        for value, encoder in ((float("nan"), None), (object(), None), (object(), refuse)):
+            with self.assertRaises(UnsendableError):
+                write_emitted("mojo-x", CHAT, "x", [value], None, encoder)
+
+    def test_but_for_one(self) -> None:
+        """A client of the sender's is none of theirs, also when it has just gone."""
+        others = Target(excluded=frozenset({"id0"}))
+        x = [["x", 1]]
+        self.assertEqual(self.say(others, 1), [x, x])
+        self.assertEqual(self.say(Target(frozenset({"room"}), frozenset({"id0"})), 1), [[], x])
+        self.local.remove(self.people[0])
+        self.assertEqual(self.say(others, 1), [x, x])
+
+    def test_gone(self) -> None:
+        """They are not kept for ever."""
+        for number in range(MAX_GONE):
+            self.local.add(one := Someone(f"gone{number}"))
+            self.local.remove(one)
+        self.assertEqual(self.say(Target(excluded=frozenset({"gone0"})), 1), [[["x", 1]]] * 2)
+        self.local.add(one := Someone("the last"))
+        self.local.remove(one)
+        self.assertEqual(self.say(Target(excluded=frozenset({"gone0"})), 1), [[], []])
+
+    def test_too_many(self) -> None:
+        """What they have no word for reaches nobody there, and one line says so."""
+        lines: list[str] = []
+        observe = lambda event: lines.append(event["log_namespace"])  # noqa: E731
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        for target in (
+            Target(excluded=frozenset({"room"})),
+            Target(excluded=frozenset({"id0", "room"})),
+            Target(excluded=frozenset({self.plain})),
+            Target(frozenset({"room"}), frozenset({("user", "ada")})),
+            Target(frozenset({"room"}), within=("user", "ada")),
+            Target(excluded=frozenset({"id2"})),
+        ):
+            self.assertEqual(self.say(target, 1), [[], []], target)
+        self.assertEqual(self.told(), [])
+        self.assertEqual(lines.count("mojo.cluster.bridged_adapter"), 1)
+
+    def test_ours_alone(self) -> None:
+        """What is for this process, or for clients of ours, is not told."""
+        self.say(Target(local=True), 1)
+        self.say(Target(frozenset({"id0"})), 1)
+        self.say(Target(frozenset({"id0", "id1"})), 1)
+        self.assertEqual(self.told(), [])
+        self.say(Target(frozenset({"id0", "room"})), 1)
+        self.assertEqual([message["room"] for message in self.told()], ["room"])
+
+    def test_users(self) -> None:
+        self.say(Target(frozenset({("user", "ada")})), 1)
+        self.say(Target(within=("session", "s")), 1)
+        rooms = [message["room"] for message in self.told()]
+        self.assertEqual(rooms, ["mojo:user:ada", "mojo:session:s"])
+
+    def test_elsewhere(self) -> None:
+        """A namespace that is not here is told of."""
+        listeners = len(self.exchange.listeners)
+        remote = self.servers[0].bridge.make_remote(self.servers[0], PubSubLine)
+        self.assertEqual(len(self.exchange.listeners), listeners)
+        remote.broadcast(self.servers[0].parser.event("x", [1]), EVERYONE)
+        self.assertEqual(self.got(), [[["x", 1]]] * 2)
+        # It has taken nobody's place.
+        self.assertEqual([person.take() for person in self.people], [[]] * 2 + [[("x", 1)]] * 2)
+        self.python.emit("y", namespace=CHAT)
+        self.got()
+        self.assertEqual([person.take() for person in self.people], [[("y",)]] * 4)
+
+    def test_volatile(self) -> None:
+        """It does not wait for Redis."""
+        published = []
+        bus = self.servers[0].bus
+        bus.publish = lambda channel, data, *, waits: published.append((channel == CHANNEL, waits))
+        self.say(EVERYONE, 1)
+        self.say(EVERYONE, 1, volatile=True)
+        self.assertEqual(published, [(False, True), (True, True), (False, False), (True, False)])
+
+    def test_answers(self) -> None:
+        """Those of many cannot be asked for there."""
+        collector = AckCollector(self.clock, 1)
+        question = self.servers[0].parser.event("x", [1], 5)
+        self.local.broadcast_with_ack(question, EVERYONE, 5, collector)
+        self.assertEqual(self.told(), [])
+        self.clock.advance(1)
+        self.assertEqual(self.successResultOf(collector.result).answers, [])
+
+
+class ToldActTests(ToldTestCase):
+    """What is done to others' connections."""
+
+    def rooms_there(self) -> list[list]:
+        self.got()
+        found = [self.python.manager.get_rooms(sid, CHAT) for sid in (self.plain, self.roomy)]
+        return [sorted({*rooms} - {self.plain, self.roomy}) for rooms in found]
+
+    def test_one(self) -> None:
+        """One of theirs enters, leaves and goes."""
+        plain = Target(frozenset({self.plain}))
+        self.local.add_sockets(plain, ["a", "b"])
+        self.assertEqual(self.rooms_there(), [["a", "b"], ["room"]])
+        self.local.del_sockets(plain, ["b"])
+        self.assertEqual(self.rooms_there(), [["a"], ["room"]])
+        self.local.disconnect_sockets(plain, close=True)
+        self.got()
+        self.assertFalse(self.python.manager.is_connected(self.plain, CHAT))
+        self.assertTrue(self.python.manager.is_connected(self.roomy, CHAT))
+
+    def test_room(self) -> None:
+        """All can leave a room, and no room's people be moved or ended."""
+        room = Target(frozenset({"room"}))
+        self.local.add_sockets(room, ["a"])
+        self.local.del_sockets(room, ["a"])
+        self.local.disconnect_sockets(room, close=False)
+        self.assertEqual(self.rooms_there(), [[], ["room"]])
+        self.assertTrue(self.python.manager.is_connected(self.roomy, CHAT))
+        self.local.del_sockets(Target(frozenset({"room", "other"})), ["room"])
+        self.assertEqual(self.rooms_there(), [[], []])
+        self.python.manager.enter_room(self.plain, CHAT, "room")
+        self.local.del_sockets(EVERYONE, ["room"])
+        self.assertEqual(self.rooms_there(), [[], []])
+
+    def test_not_told(self) -> None:
+        """What they have no word for, and what is of our own."""
+        named = frozenset({self.roomy, "room"})
+        for target in (
+            Target(frozenset({"id0"})),
+            Target(named, excluded=frozenset({"id0"})),
+            Target(named, within="room"),
+            Target(named, local=True),
+            Target(within="room"),
+        ):
+            self.local.add_sockets(target, ["a"])
+            self.local.del_sockets(target, ["room"])
+            self.local.disconnect_sockets(target, close=False)
+        self.local.add_sockets(EVERYONE, ["a"])
+        self.local.disconnect_sockets(EVERYONE, close=False)
+        self.assertEqual(self.told(), [])
+
+
+class NodeTests(BridgeTestCase):
+    def test_adapters(self) -> None:
+        """A node's are those of its bridge, if it has one."""
+        for make_bridge, kind in (
+            (None, ClusterAdapter),
+            (lambda server: Bridge(server, "socketio"), BridgedAdapter),
+        ):
+            bus = self.exchange.bus()
+            node = ClusterNode(bus, ClusterStats(), lambda: "id", make_bridge=make_bridge)
+            server = self.servers[0]
+            self.assertIs(type(node.make_adapter(server, server.local)), kind)
+            self.assertIs(type(node.make_remote(server)), kind)
+
+
+class HandlerTests(ToldTestCase):
+    """What an app says, by whole connections."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = World({"/": remembering()})
+        bridge = self.servers[0].bridge
+        self.adapters[0].close()
+        self.world.server.make_adapter = lambda namespace, local: bridge.make_adapter(
+            namespace, local, PubSubLine
+        )
+        self.handler_class = remembering(
+            on_open=lambda self, request: self.broadcast.emit("came", self.id),
+            on_close=lambda self, reason: self.broadcast.emit("went", self.id),
+        )
+        self.world.server.add_namespace(CHAT, self.handler_class)
+
+    def test_coming_and_going(self) -> None:
+        """Others are told, of whoever says it while he comes and when he has gone."""
+        client = self.world.client()
+        sid = client.connect(CHAT)
+        self.assertEqual(self.got(), [[["came", sid]]] * 2)
+        client.send(f"1{CHAT},")
+        self.world.turn()
+        self.assertEqual(self.got(), [[["went", sid]]] * 2)
+
+    def test_client(self) -> None:
+        """What comes is done to a whole client."""
+        client = self.world.client()
+        sid = client.connect(CHAT)
+        answers = []
+        answered = lambda *args: answers.append(args)  # noqa: E731
+        self.python.emit("q", (1, b"a"), to=sid, namespace=CHAT, callback=answered)
+        self.got()
+        text, attachment = client.received()
+        self.assertEqual(attachment, b"a")
+        head, _, data = text.partition("[")
+        self.assertEqual(data, '"q",1,{"_placeholder":true,"num":0}]')
+        client.send(f"3{CHAT},{head.rpartition(',')[2]}[2,3]")
+        self.got()
+        self.assertEqual(answers, [(2, 3)])
+        self.python.disconnect(sid, namespace=CHAT)
+        self.got()
+        self.assertEqual(client.received(), [f"1{CHAT},"])

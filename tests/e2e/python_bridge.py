@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import Any
 
 import flask_socketio
@@ -76,7 +77,23 @@ class Cluster:
         made = zip(names, self.bases, strict=True)
         self.people = [await Person(name).connect(base) for name, base in made]
         self.one, self.two, self.python = self.people
+        await self.until_python_listens()
         return self
+
+    async def until_python_listens(self) -> None:
+        """Its server begins to when the first client has come, which nobody waits for."""
+        script = socketio.RedisManager(self.redis, write_only=True)
+
+        async def ask(event: str) -> None:
+            await asyncio.to_thread(script.emit, event, None, MESH, self.python.sid)
+
+        while True:
+            await ask("are you there")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.python.heard.get(), 0.2)
+                break
+        await ask("you are")
+        await self.python.until("you are")
 
     async def expect(self, said: Any, *expected: list[tuple]) -> None:
         """Await what says something, and then have each heard that, and nothing else."""
@@ -150,6 +167,33 @@ async def serve(cluster: Cluster) -> None:
     await cluster.expect(python.emit("send_to", [], [], {}, "x"), [("x",)], [], [("x",)])
 
 
+async def tell(cluster: Cluster) -> None:
+    """What Mojo's servers say and do, to clients of python-socketio."""
+    one, two, python = cluster.people
+    said = ("said", {"a": [b"\x00\xff", "ü"]}, 2)
+    await cluster.expect(one.emit("send_to", [], [], {}, *said), [said], [said], [said])
+    await cluster.expect(one.emit("broadcast", *said), [], [said], [said])
+    await cluster.expect(one.emit("send_to", ["python"], [], {}, *said), [], [], [said])
+    to_all = one.emit("send_to", ["two", "python", "one"], [one.sid], {"volatile": True}, *said)
+    await cluster.expect(to_all, [], [said], [said])
+    # Rooms cannot be left out there, nor clients asked, nor what is said to this server alone.
+    await cluster.expect(one.emit("send_to", [], ["python"], {}, *said), [said], [said], [])
+    await cluster.expect(one.emit("send_to", [], [], {"local": True}, *said), [said], [], [])
+    asked = await one.call("ask", ["everybody"], [], SOON, "question", 1)
+    assert asked == {"answers": [["one answers", 1], ["two answers", 1]], "missing": 0}, asked
+    await one.emit("sockets_join", [python.sid, two.sid], [], ["new"])
+    await cluster.expect(one.emit("send_to", ["new"], [], {}, "n", 1), [], [("n", 1)], [("n", 1)])
+    await one.emit("sockets_leave", [python.sid], [], ["new"])
+    await cluster.expect(one.emit("send_to", ["new"], [], {}, "n", 2), [], [("n", 2)], [])
+    await one.emit("sockets_leave", ["everybody"], [], ["everybody"])
+    await one.emit("send_to", ["everybody"], [], {}, "for nobody")
+    await one.emit("sockets_disconnect", ["python"], [], False)
+    await cluster.nothing_more(one)
+    await one.emit("sockets_disconnect", [python.sid], [], False)
+    await asyncio.wait_for(python.gone.wait(), SOON)
+    await cluster.expect(one.emit("send_to", [], [], {}, "x"), [("x",)], [("x",)], [])
+
+
 async def document(cluster: Cluster) -> None:
     """Somebody else runs a command of the documents."""
     print("READY.", flush=True)
@@ -157,7 +201,7 @@ async def document(cluster: Cluster) -> None:
         assert await person.until("said", "hello from a task") == []
 
 
-SCENARIOS = {"write": write, "serve": serve, "document": document}
+SCENARIOS = {"write": write, "serve": serve, "tell": tell, "document": document}
 
 
 async def main(scenario: str, redis: str, *bases: str) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 
+from twisted.internet import reactor
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 
+from mojo.redis.resp import command
 from tests.e2e.processes import HERE, ROOT, Process, start_python, start_server
+from tests.e2e.test_foreign_publishers import AT_ONCE, CHANGED, NOISE, SEED, Tap, change
 from tests.redis_server import NO_REDIS, RedisServer
 
 MESH = HERE / "mesh"
@@ -17,8 +23,8 @@ NO_BRIDGE = NO_REDIS or (
 )
 
 
-class PythonBridgeTests(TestCase):
-    """Two of Mojo's, in the format of publish and subscribe among themselves."""
+class BridgeTestCase(TestCase):
+    """Two of Mojo's servers and one of python-socketio."""
 
     skip = NO_BRIDGE
     timeout = 120
@@ -62,8 +68,16 @@ class PythonBridgeTests(TestCase):
     async def succeed(self, client: Process) -> None:
         code = await client.ended
         outputs = [client.output, *(process.output for process in self.processes)]
-        if code or any("Traceback" in output for output in outputs):
+        if code or any("Traceback" in process.output for process in self.mojos):
             self.fail("\n---\n".join(outputs))
+
+    @property
+    def mojos(self) -> list[Process]:
+        return self.processes[1:]
+
+
+class PythonBridgeTests(BridgeTestCase):
+    """Mojo's speak by publish and subscribe among themselves."""
 
     async def test_scripts(self) -> None:
         """What tasks and cron jobs write reaches the clients of all."""
@@ -72,6 +86,10 @@ class PythonBridgeTests(TestCase):
     async def test_server(self) -> None:
         """What python-socketio's server says and does, Mojo's clients hear and have done."""
         await self.scenario("serve")
+
+    async def test_mojo(self) -> None:
+        """What Mojo's servers say and do, python-socketio's clients hear and have done."""
+        await self.scenario("tell")
 
     async def test_document(self) -> None:
         """The command of docs/cluster.rst, with this test's Redis and its app."""
@@ -106,3 +124,30 @@ class NarrowUserTests(PythonBridgeTests):
         for process in self.processes:
             self.assertNotIn("NOPERM", process.output)
             self.assertNotIn("Redis refuses", process.output)
+
+
+class BadInputTests(BridgeTestCase):
+    """Others publish on the channel: what is bad hurts nobody."""
+
+    async def test_bad_input(self) -> None:
+        """What is random, or was sent by real servers and is changed somewhere."""
+        random = Random(SEED)
+        tap = Tap()
+        await connectProtocol(UNIXClientEndpoint(reactor, str(self.redis.socket)), tap)
+        for name in ("write", "serve", "tell"):
+            await self.scenario(name)
+        tap.transport.loseConnection()
+        heard = sorted({data for channel, data in tap.heard if channel == b"socketio"})
+        changed = [change(random, data, heard) for data in random.choices(heard, k=CHANGED)]
+        pickled = pickle.dumps({"method": "emit", "event": "x", "data": 1})
+        commands = [
+            command("PUBLISH", "socketio", data) for data in (*NOISE, *changed, pickled, pickled)
+        ]
+        for at in range(0, len(commands), AT_ONCE):
+            await self.redis.send(b"".join(commands[at : at + AT_ONCE]))
+        await self.scenario("serve")
+        for process in self.mojos:
+            kinds = re.findall(r"cluster: (.*); more", process.output)
+            self.assertEqual(len(set(kinds)), len(kinds))
+            (line,) = [kind for kind in kinds if "pickled" in kind]
+            self.assertIn("5.14 or newer", line)
