@@ -71,6 +71,16 @@ class OutletTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.transport.written, b"a" * 4 * CHUNK)
 
+    def test_last(self) -> None:
+        """What is sent last waits behind what waits, and leaves before the end."""
+        self.transport.stalled = True
+        self.outlet.send([b"a" * 3 * CHUNK], 3 * CHUNK)
+        self.outlet.send_last(b"bye")
+        self.outlet.finish(self.transport.loseConnection)
+        self.transport.catch_up()
+        self.assertEqual(self.transport.written, b"a" * 3 * CHUNK + b"bye")
+        self.assertTrue(self.transport.disconnecting)
+
 
 class GreetingTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -94,6 +104,12 @@ class GreetingTests(SynchronousTestCase):
     def test_leaves_alone(self) -> None:
         self.greeting.send((), 0)
         self.assertEqual(self.transport.written, b"hello ")
+        self.assertIs(self.place, self.outlet)
+
+    def test_last(self) -> None:
+        """It leaves before what is sent last, also where nothing was sent before."""
+        self.greeting.send_last(b"and bye")
+        self.assertEqual(self.transport.written, b"hello and bye")
         self.assertIs(self.place, self.outlet)
 
     def test_end(self) -> None:
