@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -260,6 +261,10 @@ class Parent(MultiService):
             ready()
 
         def gone(why: str) -> None:
+            # One that was killed has left its socket, and may be the newest: another one that
+            # leaves would send its clients there; see `Place.newest_of`.
+            with suppress(OSError):
+                os.unlink(Path(self._brief.folder, name))
             self._loads.vacate(slot)
             ended(why)
 

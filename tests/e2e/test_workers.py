@@ -363,6 +363,14 @@ class SignalTests(WorkersTestCase):
         self.assertEqual([pid for pid in children if is_there(pid)], [])
         self.assertNotIn("Traceback", self.server.output)
 
+    async def test_killed(self) -> None:
+        """Nobody is led to the socket of a worker that was killed: it goes with the worker."""
+        folder = self.sockets_of(self.children)
+        (pid,) = [pid for pid, name in self.children.items() if name == "0.1"]
+        os.kill(pid, signal.SIGKILL)
+        await self.server.wait_for(r"worker 0\.2 is ready")
+        self.assertEqual({path.name for path in folder.iterdir()}, {"0.2", "1.1"})
+
     async def test_parent_killed(self) -> None:
         """No worker stays behind, whatever it is doing, and neither does a file."""
         children = self.children
