@@ -149,6 +149,22 @@ class EmitTests(BridgeTestCase):
         ):
             self.assertEqual(self.emit(data), [[("x", *args)]] * 4, data)
 
+    def test_older(self) -> None:
+        """5.14 has one argument, and no list around it."""
+        place = {"_placeholder": True, "num": 0}
+        for data, binary, args in (
+            ({"a": 1}, False, ({"a": 1},)),
+            ("a", False, ("a",)),
+            (None, False, ()),
+            ([{"a": place}, "AA=="], True, ({"a": b"\x00"},)),
+            ([place, "AA=="], True, (b"\x00",)),
+        ):
+            self.put({
+                "method": "emit", "event": "x", "namespace": CHAT, "data": data, "binary": binary,
+            })  # fmt: skip
+            self.assertEqual(self.turn(), [[("x", *args)]] * 4)
+        self.assertEqual(self.refused(), [])
+
     def test_goes_on_to_nobody(self) -> None:
         """All servers hear it themselves."""
         self.emit(1)

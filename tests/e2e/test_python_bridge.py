@@ -126,6 +126,21 @@ class NarrowUserTests(PythonBridgeTests):
             self.assertNotIn("Redis refuses", process.output)
 
 
+class BreakingTests(BridgeTestCase):
+    """Connections to Redis are killed."""
+
+    async def test_killed(self) -> None:
+        """All hear each other again."""
+        for kind in ("pubsub", "normal"):
+            for process in self.mojos:
+                process.output = ""
+            await self.redis.ask("CLIENT", "KILL", "TYPE", kind)
+            for process in self.mojos:
+                await process.wait_for("is back after")
+            for name in ("write", "serve", "tell"):
+                await self.scenario(name)
+
+
 class BadInputTests(BridgeTestCase):
     """Others publish on the channel: what is bad hurts nobody."""
 
