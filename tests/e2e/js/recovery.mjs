@@ -11,13 +11,15 @@ const open = new Set();
 const sockets = [];
 let swallow = false;
 let broken = false;
+// Called with what is swallowed.
+let lost = () => {};
 
 const proxy = net.createServer((near) => {
   if (broken) return near.destroy();
   const far = net.connect(Number(port), hostname);
   open.add(near).add(far);
   near.on("data", (data) => far.write(data));
-  far.on("data", (data) => swallow || near.write(data));
+  far.on("data", (data) => (swallow ? lost(String(data)) : near.write(data)));
   for (const [one, other] of [[near, far], [far, near]]) {
     one.on("close", () => { open.delete(one); if (!swallow) other.destroy(); });
     one.on("error", () => {});
@@ -129,8 +131,11 @@ const scenarios = {
       const { id } = socket;
       await socket.emitWithAck("enter", "garden");
       swallow = true; // from now on nothing reaches the client, and its end is not passed on
+      const told = new Promise((resolve) => {
+        lost = (data) => { if (data.includes("on its way")) resolve(); };
+      });
       socket.emit("tell me", "on its way");
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await told;
       const heard = once(socket, "told");
       for (const end of [...open]) if (end.localPort === proxy.address().port) end.destroy();
       swallow = false;
@@ -146,7 +151,7 @@ const scenarios = {
   // An event that the client sends again, as its answer got lost, is handled once.
   async retries() {
     await eachTransport(async (options) => {
-      const socket = connect({ ...options, retries: 5, ackTimeout: 300 });
+      const socket = connect({ ...options, retries: 100, ackTimeout: 300 });
       await once(socket, "welcome");
       const order = `order-${Math.random()}`;
       swallow = true;
