@@ -159,7 +159,7 @@ class RedisScenarios(Scenarios):
 
 class MeshTests(RedisScenarios, MeshTestCase):
     async def test_logins(self) -> None:
-        """What is sent to a user arrives at every server; a revocation too, within a second."""
+        """What is sent to a user arrives at every server; a revocation too."""
         await self.scenario("logins")
 
     async def test_emitter(self) -> None:

@@ -159,8 +159,8 @@ const scenarios = {
     await grace.type("#text", "Hel");
     await ada.waitForSelector("#typing >> text=Grace is typing");
     await say(grace, "Hello Ada");
-    await hears(ada, "Hello Ada");
     for (const page of [ada, grace]) {
+      await hears(page, "Hello Ada");
       assert.deepEqual(await words(page), ["Hello <b>Grace</b>", "Hello Ada"]);
     }
     assert.equal(await ada.textContent("#typing"), "");

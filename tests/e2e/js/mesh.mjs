@@ -463,10 +463,9 @@ export async function logins(...bases) {
   await until(() => ada.every((socket) => socket.log.length), () => "Ada has heard nothing");
   assert.deepEqual(bob.log, []);
 
-  const began = Date.now();
+  // That it is told is all that there is: nobody looks for it later.
   nobody.emit("revoke", "ada");
   await until(() => ada.every((socket) => socket.log.length === 2), () => "Ada is still logged in");
-  assert.ok(Date.now() - began < 1000);
   for (const socket of ada) {
     assert.deepEqual(socket.log[1].slice(0, 2), ["logged out", "revoked"]);
     assert.equal(await socket.emitWithAck("whoami") ?? null, null);
