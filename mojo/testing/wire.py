@@ -123,8 +123,15 @@ class WireTransport:
         if self._end is None or self.closed is not None:
             return
         if self._end[0] == "aborted" or (self._wants_to_write and not self.waiting):
-            self.closed, reason = self._end
-            self.protocol.connectionLost(Failure(reason))
+            self.lose(*self._end)
+
+    def lose(self, how: str, reason: Exception) -> None:
+        """Tell of the end as a real transport does: the producer first."""
+        self.closed = how
+        producer, self.producer = self.producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self.protocol.connectionLost(Failure(reason))
 
     def loseWriteConnection(self) -> None:
         """Note that the server has said its last words."""
@@ -226,8 +233,7 @@ class Wire:
     def hang_up(self, reason: Exception | None = None) -> None:
         """Close from the client's side."""
         if self.closed is None:
-            self.transport.closed = "by peer"
-            self.transport.protocol.connectionLost(Failure(reason or ConnectionDone()))
+            self.transport.lose("by peer", reason or ConnectionDone())
 
     def ask(
         self,
