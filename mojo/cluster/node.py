@@ -175,6 +175,11 @@ class ClusterNode(Service):
         """What people call the other servers of Mojo's; see `Peers.names`."""
         return {} if self.peers is None else self.peers.names
 
+    def server_ended(self, uid: str) -> None:
+        """Know of another server that it is gone; see `Peers.ended`."""
+        if self.peers is not None:
+            self.peers.ended(uid)
+
     def _peer_gone(self, uid: str) -> None:
         for adapter in list(self._adapters):
             adapter.server_gone(uid)

@@ -231,6 +231,13 @@ class Peers:
         self._channel.tell("bye", [], waits=False)
         self._peers.clear()
 
+    def ended(self, uid: str) -> None:
+        """Know of another server that it is gone, if it has not said so itself."""
+        peer = self._peers.get(uid)
+        if peer is not None:
+            self._log(LogLevel.warn, "{name} has ended without a word", name=peer.name)
+            self._drop(uid, silent_since=self._clock.seconds())
+
     # -- within -----------------------------------------------------------------
 
     def _begin(self) -> None:

@@ -199,15 +199,17 @@ class SharedPresence:
         """
         Let another server's entries go with it.
 
-        Where it has said so its clients were sent elsewhere: they have the time in which to come
-        back.  When it is found dead that time is long over, and others tell the hooks what it
-        may not have told.
+        Its clients have the time in which to come back: it has sent them elsewhere if it has said
+        so.  Of one that was silent that time is over sooner, or already, and others tell the hooks
+        what it may not have told.
         """
         self._known.pop(uid, None)
         self._learning.pop(uid, None)
         self._stop_teaching(uid)
-        if silent_since is None and self._waits and self._board.grace:
-            self._gone[uid] = self._clock.callLater(self._board.grace, self._bury, uid)
+        silent = 0.0 if silent_since is None else self._clock.seconds() - silent_since
+        left = self._board.grace - silent
+        if self._waits and left > 0:
+            self._gone[uid] = self._clock.callLater(left, self._bury, uid)
         else:
             self._board.roster.remove_node(uid)
         if silent_since is not None:

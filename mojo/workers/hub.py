@@ -74,6 +74,10 @@ class Hub:
         for channels, prefix in line.listens:
             self._subscriptions.remove(line, channels, prefix)
         line.listens.clear()
+        if line.uid is not None:
+            for other in self._lines:
+                if other.uid is not None:
+                    other.tell("gone", uid=line.uid)
 
     def listen(self, line: HubLine, channels: list[bytes], prefix: bytes) -> None:
         """Let a worker have what is published."""
@@ -121,6 +125,7 @@ class HubLine:
     Attributes:
         listens: the channels and the prefix of each of its listeners.
         follows: the namespaces whose entries it gets.
+        uid: what it calls itself to the others; ``None`` if it meets them elsewhere.
     """
 
     def __init__(
@@ -134,6 +139,7 @@ class HubLine:
     ) -> None:
         self.listens: list[tuple[list[bytes], bytes]] = []
         self.follows: set[bytes] = set()
+        self.uid: str | None = None
         self._hub = hub
         self._name = name
         self._heard = heard
@@ -200,6 +206,8 @@ class HubLine:
             self.follows.discard(control["namespace"].encode("latin-1"))
         elif said == "keep":
             self._hub.kept.keep(control["name"], control["value"], control["seconds"])
+        elif said == "uid":
+            self.uid = control["uid"]
         elif said == "ask":
             self._answer(control)
         else:

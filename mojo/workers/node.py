@@ -25,10 +25,14 @@ def worker_node(
             there is a stream.
     """
     bus = WorkerBus(link, max_message)
-    return ClusterNode(
+    node = ClusterNode(
         bus,
         link.stats,
         new_id,
         make_line=StreamsLine if recovers else PubSubLine,
         kept=bus if recovers else None,
     )
+    # The parent knows at once of a worker that is killed: nobody has to wait for its beats.
+    link.told["gone"] = lambda control: node.server_ended(control["uid"])
+    link.tell("uid", uid=node.uid)
+    return node

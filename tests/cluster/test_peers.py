@@ -344,6 +344,15 @@ class DeadTests(PeersTestCase):
         self.advance(1)
         self.assertEqual(self.one.watcher.take("came"), [("came", "two")])
 
+    def test_ended(self) -> None:
+        """Who is known to have ended is dead at once; who has said it is gone already."""
+        self.one.peers.ended("two")
+        self.assertEqual(self.one.watcher.take("left"), [("left", "two", False)])
+        self.assertEqual(self.one.peers.names, {})
+        self.assertIn("cluster: the two has ended without a word", self.lines)
+        self.one.peers.ended("two")
+        self.assertEqual(self.one.watcher.take("left"), [])
+
     def test_goodbye(self) -> None:
         """Who says that it goes is gone at once."""
         self.two.peers.leave()

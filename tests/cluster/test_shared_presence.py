@@ -180,6 +180,21 @@ class EndTests(ClusterTestCase):
         self.cluster.advance(30)
         self.assertEqual((self.news(), self.online()), ([], [{"ada"}]))
 
+    def test_known_to_have_ended(self) -> None:
+        """Nobody waits for its beats, but its users have the grace time."""
+        self.tab(self.one)
+        self.tab(self.one, "bob")
+        self.news()
+        self.one.kill()
+        self.two.service.cluster.server_ended(self.one.uid)
+        self.assertEqual((self.news(), self.two.service.online_users), ([], {"ada", "bob"}))
+        self.tab(self.two, "bob")
+        self.cluster.advance(9)
+        self.assertEqual((self.news(), self.two.service.online_users), ([], {"ada", "bob"}))
+        self.cluster.advance(2)
+        self.assertEqual(self.news(), [("went", "ada")])
+        self.assertEqual(self.two.service.online_users, {"bob"})
+
     def test_stop(self) -> None:
         """The users of a server that stops have the grace time to come to another one."""
         self.tab(self.one)

@@ -152,6 +152,7 @@ class ClientTests(Scenarios, WorkersTestCase):
         (pid,) = [pid for pid, name in self.children.items() if name == found.group(1)]
         os.kill(pid, signal.SIGKILL)
         await self.server.wait_for(r"worker 0\.1 ended by itself after .* by signal SIGKILL")
+        await self.server.wait_for(rf"cluster: \S+:{pid} has ended without a word")
         await self.server.wait_for(r"worker 0\.2 is ready")
         client.transport.write(b"there is another\n")
         await self.succeed(client)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +14,7 @@ from mojo.workers import frames, kept, outlet
 from mojo.workers.bus import WorkerBus
 from mojo.workers.kept import Kept
 from mojo.workers.link import Link, ParentGone
+from mojo.workers.node import worker_node
 from tests.cluster.ear import Ear
 from tests.workers.machine import Machine, MemoryPipe
 
@@ -72,6 +75,25 @@ class CarryingTests(MachineTestCase):
         self.machine.turn()
         self.assertEqual(self.successResultOf(count), 1)
         self.assertEqual(bytes(gone.down.written), b"")
+
+    def test_gone(self) -> None:
+        """The others are told, who need not wait until nothing is heard of it; once."""
+        names = iter(("one", "two", "three"))
+        nodes = [
+            worker_node(link, partial(next, names), max_message=1000, recovers=False)
+            for link in (self.machine.join().link for _ in range(3))
+        ]
+        ended: list[tuple[str, str]] = []
+        for node in nodes:
+            self.patch(node, "server_ended", partial(lambda *pair: ended.append(pair), node.uid))
+        redis = self.machine.join().link  # one that meets the others in Redis
+        self.machine.turn()
+        self.machine.members[1].line.lost()
+        self.machine.members[1].line.lost()
+        self.machine.members[3].line.lost()
+        self.machine.turn()
+        self.assertEqual(ended, [("one", "two"), ("three", "two")])
+        self.assertTrue(redis.is_up)
 
     def test_unlisten(self) -> None:
         bus, ear = self.up()
