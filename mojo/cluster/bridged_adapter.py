@@ -190,7 +190,7 @@ class BridgedAdapter(ClusterAdapter):
 
     def _is_own(self, room: Room) -> bool:
         """Tell whether a room is the id of a connection that is here, or was until a moment ago."""
-        return isinstance(room, str) and (self._connection(room) is not None or room in self._gone)
+        return isinstance(room, str) and (self._local.find(room) is not None or room in self._gone)
 
     def _complain(self, name: str) -> None:
         if not self._has_complained:
@@ -275,17 +275,12 @@ class BridgedAdapter(ClusterAdapter):
 
     def _refuse_id(self, room: str, but: str = "") -> None:
         """Refuse what python-socketio refuses as well: the room that is one's id is one's own."""
-        if room != but and self._connection(room) is not None:
+        if room != but and self._local.find(room) is not None:
             raise PacketError("a room that is a connection's id")
 
     def _find(self, message: dict[str, Any]) -> Recipient | None:
         """Give the connection that a message is about, if it is here."""
-        return self._connection(text_of(message.get("sid")))
-
-    def _connection(self, cid: str) -> Recipient | None:
-        # A room that no connection is called by has members too.
-        found = self._local.select_target(Target(frozenset((cid,))))
-        return next((one for one in found if one.id == cid), None)
+        return self._local.find(text_of(message.get("sid")))
 
 
 def _is_narrow(target: Target) -> bool:

@@ -16,7 +16,14 @@ from mojo.cluster.line import Line, Server
 from mojo.cluster.names import read_app_rooms, read_target, read_texts, write_room
 from mojo.cluster.wire import Kind
 from mojo.errors import PacketError, UnsendableError
-from mojo.socketio.adapter import Carried, Gathered, LocalAdapter, SocketFacts, Target
+from mojo.socketio.adapter import (
+    Carried,
+    Gathered,
+    LocalAdapter,
+    Recipient,
+    SocketFacts,
+    Target,
+)
 from mojo.socketio.operator import ACK_SECONDS
 from mojo.socketio.rooms import Room
 
@@ -101,34 +108,38 @@ class Requests:
         self._answer(request, rooms=[write_room(room) for room in self._local.app_rooms()])
 
     def _serve_join(self, request: dict[str, Any]) -> None:
-        self._serve_rooms_of(request, self._local.add_sockets)
+        self._serve_rooms_of(request, self._local.add_sockets, self._local.join)
 
     def _serve_leave(self, request: dict[str, Any]) -> None:
-        self._serve_rooms_of(request, self._local.del_sockets)
+        self._serve_rooms_of(request, self._local.del_sockets, self._local.leave)
 
     def _serve_rooms_of(
-        self, request: dict[str, Any], move: Callable[[Target, Collection[Room]], None]
+        self,
+        request: dict[str, Any],
+        move: Callable[[Target, Collection[Room]], None],
+        move_one: Callable[[Recipient, Room], None],
     ) -> None:
         if "opts" in request:
             move(read_target(request["opts"]), read_app_rooms(request.get("rooms")))
-        elif (target := self._one(request)) is not None:
-            move(target, read_app_rooms([request.get("room")]))
+        elif (one := self._one(request)) is not None:
+            (room,) = read_app_rooms([request.get("room")])
+            move_one(one, room)
             self._answer(request)
 
     def _serve_disconnect(self, request: dict[str, Any]) -> None:
         close = request.get("close") is True
         if "opts" in request:
             self._local.disconnect_sockets(read_target(request["opts"]), close=close)
-        elif (target := self._one(request)) is not None:
-            self._local.disconnect_sockets(target, close=close)
+        elif (one := self._one(request)) is not None:
+            one.disconnect(close=close)
             self._answer(request)
 
-    def _one(self, request: dict[str, Any]) -> Target | None:
+    def _one(self, request: dict[str, Any]) -> Recipient | None:
         """Give the one socket of a request in its old form, if it is here."""
         sid = request.get("sid")
         if not isinstance(sid, str):
             raise PacketError("a request names no socket")
-        return Target(frozenset((sid,))) if self._local.concerns(sid) else None
+        return self._local.find(sid)
 
     def _serve_fetch(self, request: dict[str, Any]) -> None:
         encoder = self._namespace.parser.encoder

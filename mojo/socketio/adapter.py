@@ -230,6 +230,11 @@ class LocalAdapter(Rooms[Recipient]):
         """Give the connections of a target; see `Rooms.select`."""
         return self.select(target.rooms, target.excluded, target.within)
 
+    def find(self, connection_id: str) -> Recipient | None:
+        """Give the connection of an id, if it is here; a room of that name may have others."""
+        found = self.select_target(Target(frozenset((connection_id,))))
+        return next((one for one in found if one.id == connection_id), None)
+
     def broadcast(self, message: Message, target: Target) -> None:
         """Send a message to all of a target."""
         deliver(message, self.select_target(target))

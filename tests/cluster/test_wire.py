@@ -194,8 +194,11 @@ class RequestTests(SynchronousTestCase):
         self.assertNotIn("new", self.server.local.rooms_of(self.people[1]))
         self.assertEqual(len(self.ask(type=4, requestId="r", sid="id2", close=True)), 1)
         self.assertEqual([person.ended for person in self.people], [None, True])
+        # A room is no socket, whoever is in it.
         for kind in (2, 3, 4):
-            self.assertEqual(self.ask(type=kind, requestId="r", sid="id9", room="new"), [])
+            for sid in ("id9", "room"):
+                self.assertEqual(self.ask(type=kind, requestId="r", sid=sid, room="new"), [])
+        self.assertIsNone(self.people[0].ended)
 
     def test_many_sockets(self) -> None:
         opts = {"rooms": ["room"], "except": []}
