@@ -15,11 +15,13 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as LateError
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
@@ -148,7 +150,8 @@ def _serve(reactor: Any, brief: Brief, service: MojoService, link: Link) -> None
     reactor.addSystemEventTrigger("before", "shutdown", partial(_leave, reactor, service, link))
 
     def stop() -> None:
-        if not service.stopping:
+        # Told twice in one turn, as by systemd and by the parent, it stops already.
+        with suppress(ReactorNotRunning):
             reactor.stop()
 
     def orphaned() -> None:
