@@ -12,6 +12,8 @@ async function ready(bases, ...users) {
   const visitors = {};
   for (const user of ["bob", ...users]) visitors[user] = await somebody(bases.at(-1), user);
   const witness = await tab(bases.at(-1), visitors.bob, { tab: "bob" });
+  // It may be another server that tells of him, and a moment later.
+  await until(() => about(witness.told, "online").includes("bob"));
   return { visitors, witness };
 }
 
