@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from secrets import token_bytes
 
 from bench.drawing import draw_curves, draw_ratios
 from bench.machine import (
@@ -112,7 +113,7 @@ def _needs(options: argparse.Namespace, *names: str) -> bool:
 
 def _bake(cache: Path) -> Path:
     """Make a cookie for each of many visitors, as the project's own pages would."""
-    signer = Signer(load_project(PROJECT).settings.cookie_secret)
+    signer = Signer(load_project(PROJECT).settings.cookie_secret, token_bytes=token_bytes)
     now = time.time()
     path = cache / "cookies.txt"
     with path.open("w") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from secrets import token_bytes
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,13 @@ def make_signer(settings: Settings, project: Path) -> CookieSigner:
         return signer
     if settings.cookie_secret_file is None:
         secret = settings.cookie_secret or new_secret()
-        return Signer(secret, settings.cookie_secret_fallbacks)
+        return Signer(secret, settings.cookie_secret_fallbacks, token_bytes=token_bytes)
     found = read_secrets(project / settings.cookie_secret_file)
     for number, secret in enumerate(found if not settings.debug else ()):
         if (weakness := weakness_of(secret)) is not None:
             problem = f"secret {number + 1} of {settings.cookie_secret_file} is too weak"
             raise SettingsError([f"COOKIE_SECRET_FILE: {problem}: it {weakness}"])
-    return Signer(found[0], found[1:])
+    return Signer(found[0], found[1:], token_bytes=token_bytes)
 
 
 def make_users(settings: Settings) -> Users:

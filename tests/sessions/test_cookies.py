@@ -1,5 +1,7 @@
 """`mojo.sessions.cookies`: whom two cookies make of a visitor."""
 
+from secrets import token_bytes
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio.handshake import ANONYMOUS, Identity
@@ -14,7 +16,9 @@ class IdentifyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 1_700_000_000.0
         self.cookies = VisitorCookies(
-            Signer(SECRET), lambda: self.now, CookieAges(session=1000, login=100)
+            Signer(SECRET, token_bytes=token_bytes),
+            lambda: self.now,
+            CookieAges(session=1000, login=100),
         )
 
     def seal(self, name: str, value: str) -> str:

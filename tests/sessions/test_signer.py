@@ -1,5 +1,11 @@
 """`mojo.sessions.signer`: one class for each attack."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from twisted.trial.unittest import SynchronousTestCase
 
 from mojo.engineio import handshake as engine
@@ -14,7 +20,7 @@ DAY = 86400.0
 
 class SignerTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.signer = Signer(SECRET)
+        self.signer = Signer(SECRET, token_bytes=token_bytes)
 
     def seal(self, value: str = "value", name: str = "session_id") -> str:
         return self.signer.seal(name, value, now=NOW)
@@ -33,12 +39,21 @@ class SealTests(SignerTestCase):
         self.assertRegex(self.seal("; path=/\r\n"), r"\A[\w=-]+\Z")
 
     def test_value_is_not_readable(self) -> None:
-        import base64
-
-        self.assertNotIn(b"value", base64.urlsafe_b64decode(self.seal("value value value")))
+        self.assertNotIn(b"value", urlsafe_b64decode(self.seal("value value value")))
 
     def test_two_seals_differ(self) -> None:
-        self.assertNotEqual(self.seal(), self.seal())
+        """A nonce that comes twice would give the key away."""
+        nonces = {urlsafe_b64decode(self.seal())[9:21] for _ in range(100)}
+        self.assertEqual(len(nonces), 100)
+
+    def test_layout(self) -> None:
+        """What `mojo.sessions.signer` says of a token, step by step."""
+        data = urlsafe_b64decode(self.seal("é"))
+        self.assertEqual(data[:9], b"\x02" + int(NOW).to_bytes(8, "big"))
+        salt, name = b"mojo.sessions.signer.v2", b"session_id"
+        key = HKDF(SHA256(), 32, salt, name).derive(SECRET.encode("ascii"))
+        opened = AESGCM(key).decrypt(data[9:21], data[21:], data[:9])
+        self.assertEqual(opened, "é".encode())
 
     def test_too_long(self) -> None:
         with self.assertRaises(ValueError):
@@ -62,8 +77,16 @@ class TamperTests(SignerTestCase):
         for length in range(len(token)):
             self.assertIsNone(self.open(token[:length]))
 
+    def test_every_byte(self) -> None:
+        """The same for what is spelt in base64: version, time, nonce, value and tag."""
+        data = urlsafe_b64decode(self.seal())
+        for index in range(len(data)):
+            changed = data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]
+            self.assertIsNone(self.open(urlsafe_b64encode(changed).decode()), index)
+            self.assertIsNone(self.open(urlsafe_b64encode(data[:index]).decode()), index)
+
     def test_nonsense(self) -> None:
-        for token in ("", "x", "é", "\x00", "null", "a" * 10_000, "gAAAAA", "🙂" * 10):
+        for token in ("", "x", "é", "\x00", "null", "a" * 10_000, "AgAAAA", "🙂" * 10):
             self.assertIsNone(self.open(token))
 
 
@@ -93,17 +116,17 @@ class AgeTests(SignerTestCase):
 
 class KeyTests(SignerTestCase):
     def test_other_secret(self) -> None:
-        self.assertIsNone(self.open(self.seal(), signer=Signer(OTHER)))
+        self.assertIsNone(self.open(self.seal(), signer=Signer(OTHER, token_bytes=token_bytes)))
 
     def test_rotation(self) -> None:
         """An earlier secret opens, the newest seals; without the earlier one it is over."""
         token = self.seal()
-        rotated = Signer(OTHER, [SECRET])
+        rotated = Signer(OTHER, [SECRET], token_bytes=token_bytes)
         self.assertIsNotNone(self.open(token, signer=rotated))
         new = rotated.seal("session_id", "value", now=NOW)
         self.assertIsNone(self.open(new))
-        self.assertIsNotNone(self.open(new, signer=Signer(OTHER)))
-        self.assertIsNone(self.open(token, signer=Signer(OTHER)))
+        self.assertIsNotNone(self.open(new, signer=Signer(OTHER, token_bytes=token_bytes)))
+        self.assertIsNone(self.open(token, signer=Signer(OTHER, token_bytes=token_bytes)))
 
     def test_fallbacks_that_are_one_text(self) -> None:
         """Each letter of it would be a secret."""

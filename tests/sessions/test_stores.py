@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from secrets import token_bytes
 from signal import SIGCONT, SIGSTOP
 
 from twisted.internet import reactor
@@ -267,7 +268,7 @@ class CookieStoreTests(Contract, TestCase):
     def setUp(self) -> None:
         self.now = 1_700_000_000.0
         self.jar = Jar()
-        signer = Signer("correct horse battery staple 0123456789")
+        signer = Signer("correct horse battery staple 0123456789", token_bytes=token_bytes)
         self.cookies = VisitorCookies(signer, lambda: self.now, CookieAges(session=MAX_AGE))
         self.store = CookieStore(self.cookies)
 

@@ -7,6 +7,7 @@ Each makes an anonymous visitor, and no error; see "docs/threats.rst".
 from __future__ import annotations
 
 import time
+from secrets import token_bytes
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -102,7 +103,7 @@ class BadCookieTests:
             self.assertEqual(getattr(client.handler, attribute), self.mine, transport)
 
     def test_forged(self) -> None:
-        other = Signer(OTHER_SECRET)
+        other = Signer(OTHER_SECRET, token_bytes=token_bytes)
         now = self.server.service.cookies._now()
         for token in (
             "x", "0", "null", "%00", "A" * 100, "é".encode().decode("latin-1"), '"quoted"',
