@@ -244,7 +244,7 @@ class FlatTests(SynchronousTestCase):
         self.assertEqual([dict(engine.sessions) for engine in engines], [{}] * len(engines))
         self.assertEqual(list(world.server.namespaces), ["/ChatSocket"])
         self.assertEqual(len(world.server.namespaces["/ChatSocket"].adapter), 0)
-        self.assertEqual((registry.visitors, registry.logins, registry._here), ({}, {}, {}))
+        self.assertEqual((registry.visitors, registry.logins), ({}, {}))
         self.assertEqual(len(world.server._visitors), 0)
         self.assertEqual((len(world.server.presence.roster), registry.online.ids), (0, set()))
         self.assertEqual(world.clock.getDelayedCalls(), [])

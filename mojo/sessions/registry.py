@@ -64,7 +64,8 @@ class Presence(BroadcastOperator):
         self.disconnect_sockets()
 
     def _here(self) -> Collection[Connection]:
-        return self._registry.connections_in(self._room)
+        """Give the open connections."""
+        raise NotImplementedError
 
 
 class Visitor(Presence):
@@ -86,6 +87,9 @@ class Visitor(Presence):
     def user_ids(self) -> frozenset[str]:
         """The logins of the connections; more than one if the login changed."""
         return frozenset(c.user_id for c in self._here() if c.user_id is not None)
+
+    def _here(self) -> Collection[Connection]:
+        return self._registry.connections_of_session(self.session_id)
 
 
 class Login(Presence):
@@ -133,6 +137,13 @@ class Login(Presence):
         """
         return self._registry.online.last_seen(self.user_id)
 
+    def _here(self) -> Collection[Connection]:
+        return self._registry.connections_of_user(self.user_id)
+
+
+#: The connections of each who is here, of whom nobody has none.
+Here = dict[str, dict[Connection, None]]
+
 
 class Server(Audience, Protocol):
     """The namespaces of a server, and its presence lists."""
@@ -156,25 +167,31 @@ class Registry:
 
     def __init__(self, audience: Server) -> None:
         self.audience = audience
-        self._here: dict[Room, dict[Connection, None]] = {}
-        self._visitors: dict[str, Visitor] = {}
-        self._logins: dict[str, Login] = {}
+        # The connections of each.  A `Visitor` is made when somebody asks for one: few are, and
+        # for each new connection it was 2 % of what that costs.
+        self._visitors: Here = {}
+        self._logins: Here = {}
         self.online = OnlineUsers(audience.presence, self._logins.__contains__, audience.stats)
-        self.visitors: Mapping[str, Visitor] = PresenceView(self._visitors, _session_key)
-        self.logins: Mapping[str, Login] = PresenceView(self._logins, user_key)
+        self.visitors: Mapping[str, Visitor] = PresenceView(
+            self._visitors, _session_key, self.session
+        )
+        self.logins: Mapping[str, Login] = PresenceView(self._logins, user_key, self.user)
 
     def session(self, session_id: str) -> Visitor:
         """Give a visitor, who need not be here: nobody hears what is sent then."""
-        return self._visitors.get(session_id) or Visitor(self, session_id)
+        return Visitor(self, session_id)
 
     def user(self, user_id: str | int) -> Login:
         """Give a login, which need not be here."""
-        key = user_key(user_id)
-        return self._logins.get(key) or Login(self, key)
+        return Login(self, user_key(user_id))
 
-    def connections_in(self, room: Room) -> Collection[Connection]:
-        """Give the open connections of a visitor's or a login's room."""
-        return tuple(self._here.get(room, ()))
+    def connections_of_session(self, session_id: str) -> Collection[Connection]:
+        """Give the open connections of a visitor."""
+        return tuple(self._visitors.get(session_id, ()))
+
+    def connections_of_user(self, user_id: str) -> Collection[Connection]:
+        """Give the open connections of a login."""
+        return tuple(self._logins.get(user_id, ()))
 
     # -- Observer -----------------------------------------------------------
 
@@ -183,9 +200,7 @@ class Registry:
         self._enter_session(connection)
         if connection.user_id is not None:
             user_id = connection.user_id
-            if user_id not in self._logins:
-                self._logins[user_id] = Login(self, user_id)
-            self._here.setdefault(user_room(user_id), {})[connection] = None
+            self._logins.setdefault(user_id, {})[connection] = None
             self.online.came(user_id, Identity(connection.session_id, user_id))
 
     def connection_logged_out(self, connection: Connection, user_id: str) -> None:
@@ -194,15 +209,14 @@ class Registry:
 
     def connection_moved(self, connection: Connection, former: str) -> None:
         """Count a connection out of one visitor and into another."""
-        if self._leave(connection, session_room(former)):
-            del self._visitors[former]
+        _leave(self._visitors, former, connection)
         self._enter_session(connection)
 
     def connection_closed(self, connection: Connection, *, may_return: bool) -> None:
         """Count a connection out."""
         session_id, user_id = connection.session_id, connection.user_id
-        if session_id is not None and self._leave(connection, session_room(session_id)):
-            del self._visitors[session_id]
+        if session_id is not None:
+            _leave(self._visitors, session_id, connection)
         if user_id is not None:
             self._leave_login(connection, user_id, may_return=may_return)
 
@@ -211,27 +225,22 @@ class Registry:
         self.online.forget_identities(of)
 
     def _enter_session(self, connection: Connection) -> None:
-        session_id = connection.session_id
-        if session_id is not None:
-            if session_id not in self._visitors:
-                self._visitors[session_id] = Visitor(self, session_id)
-            self._here.setdefault(session_room(session_id), {})[connection] = None
+        if connection.session_id is not None:
+            self._visitors.setdefault(connection.session_id, {})[connection] = None
 
     def _leave_login(self, connection: Connection, user_id: str, *, may_return: bool) -> None:
-        if self._leave(connection, user_room(user_id)):
-            del self._logins[user_id]
+        _leave(self._logins, user_id, connection)
         identity = Identity(connection.session_id, user_id)
         self.online.went(user_id, identity, may_return=may_return)
 
-    def _leave(self, connection: Connection, room: Room) -> bool:
-        """Take a connection out of a room; say whether it was the last one there."""
-        here = self._here.get(room)
-        if here is None or connection not in here:
-            return False
-        del here[connection]
-        if not here:
-            del self._here[room]
-        return not here
+
+def _leave(here: Here, key: str, connection: Connection) -> None:
+    """Take a connection from those of a visitor or a login."""
+    connections = here.get(key)
+    if connections is not None:
+        connections.pop(connection, None)
+        if not connections:
+            del here[key]
 
 
 Kind = TypeVar("Kind", bound=Presence)
@@ -247,11 +256,15 @@ class PresenceView(Mapping[str, Kind], Generic[Kind]):
     Args:
         present: the dict behind it.
         key: makes a key of what is looked up.
+        make: makes what is found, of its key.
     """
 
-    def __init__(self, present: dict[str, Kind], key: Callable[[Any], str | None]) -> None:
+    def __init__(
+        self, present: Here, key: Callable[[Any], str | None], make: Callable[[str], Kind]
+    ) -> None:
         self._present = present
         self._key = key
+        self._make = make
 
     def __repr__(self) -> str:
         return f"<{len(self)} present>"
@@ -261,9 +274,9 @@ class PresenceView(Mapping[str, Kind], Generic[Kind]):
             found = self._key(key)
         except (TypeError, ValueError):
             found = None
-        if found is None:
+        if found not in self._present:
             raise KeyError(key)
-        return self._present[found]
+        return self._make(found)
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._present))
@@ -273,11 +286,11 @@ class PresenceView(Mapping[str, Kind], Generic[Kind]):
 
     def values(self) -> Collection[Kind]:  # type: ignore[override]
         """Give those who are here now."""
-        return tuple(self._present.values())
+        return tuple(map(self._make, tuple(self._present)))
 
     def items(self) -> Collection[tuple[str, Kind]]:  # type: ignore[override]
         """Give those who are here now, with their ids."""
-        return tuple(self._present.items())
+        return tuple((key, self._make(key)) for key in tuple(self._present))
 
 
 def _session_key(session_id: Any) -> str | None:

@@ -94,7 +94,7 @@ class MovingTests(MovingTestCase):
         client = self.connect()
         self.move()
         client.vanish()
-        self.assertEqual((len(self.registry.visitors), self.registry._here), (0, {}))
+        self.assertEqual((len(self.registry.visitors), len(self.registry.logins)), (0, 0))
         self.assertEqual(len(self.server._visitors), 0)
 
     def test_logging_out_afterwards(self) -> None:
