@@ -28,6 +28,7 @@ from mojo.engineio.proxies import address_of
 from mojo.engineio.request import log_refusal
 from mojo.engineio.transports.closing import close_for_writing
 from mojo.engineio.transports.reading import Reading
+from mojo.engineio.transports.sending import can_send
 from mojo.errors import HeadTooLongError, PayloadTooLongError, RemoteError
 
 _log = Logger()
@@ -82,6 +83,7 @@ class EngineChannel(HTTPChannel):
 
     Attributes:
         plain: the plain request that is under way, if one is.
+        sends: see `PlainHost`.
     """
 
     site: ChannelHome
@@ -93,6 +95,7 @@ class EngineChannel(HTTPChannel):
     # Whether twisted.web's parser is between two requests, and has not seen a byte of the next.
     _between = True
     plain: PlainExchange | None = None
+    sends: bool
     # Whether the last request was plain: the next may be, and be read by a mount's poller.
     _is_regular = False
 
@@ -105,6 +108,7 @@ class EngineChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Begin."""
         self.site.channels.add(self)
+        self.sends = can_send(self.transport)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -239,11 +243,6 @@ class EngineChannel(HTTPChannel):
     def isSecure(self) -> bool:
         """Tell whether the connection is TLS; twisted.web looks for adapters, too."""
         return bool(ISSLTransport.providedBy(self.transport))
-
-    @property
-    def stamp(self) -> bytes:
-        """The headers with which each answer begins."""
-        return self.site.stamp
 
     # -- deadlines --------------------------------------------------------------
 

@@ -26,16 +26,15 @@ _MAX_FIELDS = 10
 _ESCAPED_LINE_END = re.compile(r"(\\)?\\n")
 
 
-def read_index(text: str | None) -> str | None:
+def check_index(text: str) -> None:
     """
     Check the ``j`` of a query.
 
     Raises:
         EngineError: it is no number; it would stand in a script.
     """
-    if text is not None and not _INDEX.fullmatch(text):
+    if not _INDEX.fullmatch(text):
         raise EngineError(EngineErrorCode.BAD_REQUEST, detail="j is no number")
-    return text
 
 
 def wrap(index: str, body: bytes) -> bytes:
@@ -43,7 +42,7 @@ def wrap(index: str, body: bytes) -> bytes:
     Make the script that hands a text payload to the page.
 
     Args:
-        index: what `read_index` gave.
+        index: what passed `check_index`.
         body: the payload, UTF-8.
     """
     literal = json.dumps(body.decode("utf-8"), ensure_ascii=False)

@@ -20,13 +20,28 @@ from mojo.engineio.found import Found
 from mojo.engineio.head import Fields, read_fields
 from mojo.engineio.plain import PlainRequest
 from mojo.engineio.terms import Terms, read_terms
-from mojo.engineio.transports.sending import write_now
+from mojo.engineio.transports.sending import send
+
+
+class Stamping(Protocol):
+    """What knows the time."""
+
+    @property
+    def stamp(self) -> bytes:
+        """The headers with which each answer begins."""
 
 
 class PlainHost(Protocol):
-    """The connection of a `PlainExchange`."""
+    """
+    The connection of a `PlainExchange`.
+
+    Attributes:
+        transport: what it is written to.
+        sends: whether that may be passed by; see `mojo.engineio.transports.sending`.
+    """
 
     transport: Any
+    sends: bool
 
     @property
     def transport_address(self) -> str:
@@ -37,8 +52,8 @@ class PlainHost(Protocol):
         """Whether it is TLS."""
 
     @property
-    def stamp(self) -> bytes:
-        """The headers with which each answer begins."""
+    def site(self) -> Stamping:
+        """What the connection was made by."""
 
     def exchange_over(self) -> None:
         """The exchange was answered."""
@@ -68,6 +83,7 @@ class PlainExchange:
         "_known",
         "channel",
         "fields",
+        "method",
         "over",
         "upload_announced",
         "when_over",
@@ -78,15 +94,11 @@ class PlainExchange:
     def __init__(self, host: PlainHost, request: PlainRequest) -> None:
         self.channel = host
         self._known, self._data, self._body = request
+        self.method = self._known.method
         self.fields: AnswerFields = NO_FIELDS
         self.over = False
         self.when_over: Callable[[Exchange, bool], None] | None = None
         self.upload_announced = False
-
-    @property
-    def method(self) -> bytes:
-        """See `Exchange`."""
-        return self._known.method
 
     @property
     def uri(self) -> bytes:
@@ -144,19 +156,23 @@ class PlainExchange:
         self, status: int, content_type: bytes, body: bytes, coding: str | None = None
     ) -> None:
         """See `Exchange`."""
-        write_now(
-            self.channel.transport,
-            b"%b%b%b%d\r\n\r\n%b"
-            % (
-                (_CLOSING_LINES if self._known.closes else _STATUS_LINES)[status],
-                self.channel.stamp,
-                self.fields.wire_with(content_type, coding),
-                len(body),
-                body,
-            ),
+        known, channel = self._known, self.channel
+        data = b"%b%b%b%d\r\n\r\n%b" % (
+            (_CLOSING_LINES if known.closes else _STATUS_LINES)[status],
+            channel.site.stamp,
+            self.fields.wire_with(content_type, coding),
+            len(body),
+            body,
         )
-        self.end(broke_off=False)
-        self.channel.exchange_over()
+        if channel.sends:
+            send(channel.transport, data)
+        else:
+            channel.transport.write(data)
+        # What `end` does, without the call.
+        self.over = True
+        if self.when_over is not None:
+            self.when_over(self, False)
+        channel.exchange_over()
 
     def announce(self) -> None:
         """

@@ -202,7 +202,9 @@ class EngineResource(Resource):
 
     def _serve_polling(self, exchange: Exchange, found: Found) -> None:
         asker, session, version = found.asker, found.session, found.version
-        index = jsonp.read_index(found.terms.script)
+        index = found.terms.script
+        if index is not None:
+            jsonp.check_index(index)
         if session is None:
             self._open(
                 exchange,

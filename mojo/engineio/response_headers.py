@@ -89,17 +89,16 @@ class ResponseHeaders:
 
     Args:
         options: the endpoint's.
+
+    Attributes:
+        are_asked_for: whether the application has something to say about every response.
     """
 
     def __init__(self, options: EngineOptions) -> None:
         self._cookie = read_cookie(options.cookie)
         self._initial = options.initial_headers
         self._every = options.headers
-
-    @property
-    def are_asked_for(self) -> bool:
-        """Whether the application has something to say about every response."""
-        return self._every is not None
+        self.are_asked_for = self._every is not None
 
     def of(self, facts: Facts, new_eid: str | None = None) -> HeaderPairs:
         """

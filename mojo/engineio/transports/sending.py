@@ -30,22 +30,14 @@ def can_send(transport: Any) -> bool:
     return type(transport) is tcp.Server and hasattr(transport, "_tempDataBuffer")
 
 
-def write_now(transport: Any, data: bytes) -> None:
+def send(transport: Any, data: bytes) -> None:
     """
-    Write to a transport, at once if it can be.
+    Write to a transport, at once if nothing waits in it.
 
     Args:
-        transport: any transport.
+        transport: one that passed `can_send`.
         data: what is written; what the kernel does not take is left to the transport.
     """
-    if can_send(transport):
-        send(transport, data)
-    else:
-        transport.write(data)
-
-
-def send(transport: Any, data: bytes) -> None:
-    """Write to a transport that passed `can_send`; see `write_now`."""
     if is_clear(transport):
         try:
             sent = transport.socket.send(data)
