@@ -121,6 +121,9 @@ class _Current(Mapping[str, Kind]):
     def __getitem__(self, key: Any) -> Kind:
         return self._view()[key]
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._view()
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._view())
 

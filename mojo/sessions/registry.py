@@ -270,13 +270,21 @@ class PresenceView(Mapping[str, Kind], Generic[Kind]):
         return f"<{len(self)} present>"
 
     def __getitem__(self, key: Any) -> Kind:
+        found = self._find(key)
+        if found is None:
+            raise KeyError(key)
+        return self._make(found)
+
+    def __contains__(self, key: object) -> bool:
+        return self._find(key) is not None
+
+    def _find(self, key: Any) -> str | None:
+        """Give the key of who is meant, if that one is here."""
         try:
             found = self._key(key)
         except (TypeError, ValueError):
-            found = None
-        if found not in self._present:
-            raise KeyError(key)
-        return self._make(found)
+            return None
+        return found if found in self._present else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._present))

@@ -159,10 +159,10 @@ class Signer:
             return None
         for number, box in enumerate(self._boxes_of(name)):
             try:
-                value = box.decrypt(nonce, sealed, dated)
-            except InvalidTag:
+                value = box.decrypt(nonce, sealed, dated).decode("utf-8")
+            except (InvalidTag, UnicodeDecodeError):
                 continue
-            return Opened(value.decode("utf-8"), when, number == 0)
+            return Opened(value, when, number == 0)
         return None
 
     def _boxes_of(self, name: str) -> list[AESGCM]:

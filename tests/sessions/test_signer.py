@@ -18,6 +18,12 @@ NOW = 1_700_000_000.0
 DAY = 86400.0
 
 
+def key_of(name: str) -> bytes:
+    """Derive the key of a cookie as `mojo.sessions.signer` says."""
+    hkdf = HKDF(SHA256(), 32, b"mojo.sessions.signer.v2", name.encode("ascii"))
+    return hkdf.derive(SECRET.encode("ascii"))
+
+
 class SignerTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.signer = Signer(SECRET, token_bytes=token_bytes)
@@ -50,9 +56,7 @@ class SealTests(SignerTestCase):
         """What `mojo.sessions.signer` says of a token, step by step."""
         data = urlsafe_b64decode(self.seal("é"))
         self.assertEqual(data[:9], b"\x02" + int(NOW).to_bytes(8, "big"))
-        salt, name = b"mojo.sessions.signer.v2", b"session_id"
-        key = HKDF(SHA256(), 32, salt, name).derive(SECRET.encode("ascii"))
-        opened = AESGCM(key).decrypt(data[9:21], data[21:], data[:9])
+        opened = AESGCM(key_of("session_id")).decrypt(data[9:21], data[21:], data[:9])
         self.assertEqual(opened, "é".encode())
 
     def test_too_long(self) -> None:
@@ -84,6 +88,14 @@ class TamperTests(SignerTestCase):
             changed = data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :]
             self.assertIsNone(self.open(urlsafe_b64encode(changed).decode()), index)
             self.assertIsNone(self.open(urlsafe_b64encode(data[:index]).decode()), index)
+
+    def test_no_text(self) -> None:
+        """Nobody but who has the secret can make one; it is no good one for all that."""
+        nonce, dated = bytes(12), b"\x02" + int(NOW).to_bytes(8, "big")
+        box = AESGCM(key_of("session_id"))
+        for value, opened in ((b"\xff\xfe", None), (b"text", Opened("text", int(NOW), True))):
+            token = urlsafe_b64encode(dated + nonce + box.encrypt(nonce, value, dated))
+            self.assertEqual(self.open(token.decode("ascii")), opened)
 
     def test_nonsense(self) -> None:
         for token in ("", "x", "é", "\x00", "null", "a" * 10_000, "AgAAAA", "🙂" * 10):
