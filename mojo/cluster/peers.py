@@ -285,6 +285,11 @@ class Peers:
                 self.standing = Standing.HERE
                 if self._is_up:
                     self._beat()
+            self._log(
+                LogLevel.info,
+                "what the others know is known here: {count} of them",
+                count=len(standings),
+            )
             self._watcher.learnt(from_others=Standing.HERE in standings)
             self.connected()
 

@@ -131,6 +131,19 @@ class ComingTests(PeersTestCase):
         lines = [line for line in self.lines if "the two" in line]
         self.assertEqual(lines, ["cluster: the two is there", "cluster: the two has gone"])
 
+    def test_log_of_what_is_known(self) -> None:
+        """One line, from which on who stops leaves its users to this server."""
+        self.server("one")
+        self.advance(1.5)
+        two = self.server("two")
+        two.watcher.is_complete = False
+        self.advance(5)
+        known = "cluster: what the others know is known here: "
+        self.assertEqual([line for line in self.lines if known in line], [known + "0 of them"])
+        two.watcher.is_complete = True
+        self.advance(1)
+        self.assertEqual(self.lines[-1], known + "1 of them")
+
     def test_alone(self) -> None:
         """Who hears of nobody within a second knows that it is alone."""
         one = self.server("one")

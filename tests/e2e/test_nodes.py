@@ -31,8 +31,10 @@ class NodesTestCase(TestCase):
         self.processes: list[Process] = []
         self.addCleanup(self.stop_all)
         self.bases = [await self.start_one(name) for name in self.names]
+        # Until then they have no heirs, and are none: who is at one that goes is not waited for.
         for process in self.processes:
             await process.wait_for("(?s)(cluster: [^ ]+ is there.*){2}")
+            await process.wait_for("cluster: what the others know is known here")
 
     async def start_one(self, name: str) -> str:
         folder = self.folder / name

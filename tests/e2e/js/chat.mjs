@@ -61,6 +61,8 @@ async function logIn(name, options = DESK) {
 }
 
 async function say(page, text) {
+  // Without its script a page takes the key for a line's end.
+  await page.waitForLoadState();
   await page.fill("#text", text);
   await page.press("#text", "Enter");
 }
