@@ -45,7 +45,7 @@ export async function moves(...bases) {
     const gone = once(ada.socket, "disconnect");
     vanish(ada);
     await gone;
-    await pause(GRACE / 2);
+    await pause(GRACE / 4);
     ada = await tab(bases[i % bases.length], visitors.ada, { tab: i }, stay);
     await pause(GRACE);
   }
